@@ -1,0 +1,159 @@
+"""Preconditioned conjugate gradients for a batch of systems, in a `tf.while_loop`."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class Solution(NamedTuple):
+    """What a solve gives.
+
+    Attributes:
+        value: like `rhs`.
+        iterations: int32 `(batch,)`, operator applications each sample needed.
+        relative_residual: float `(batch,)`, ||rhs - A x|| / ||rhs|| at the end, as
+            the recursion has it; 0 where rhs is 0.
+    """
+
+    value: tf.Tensor
+    iterations: tf.Tensor
+    relative_residual: tf.Tensor
+
+
+class _State(NamedTuple):
+    step: tf.Tensor
+    value: tf.Tensor
+    residual: tf.Tensor
+    direction: tf.Tensor
+    residual_dot_preconditioned: tf.Tensor
+    residual_norm: tf.Tensor
+    iterations: tf.Tensor
+    active: tf.Tensor
+
+
+def batch_dot(a, b, weights=1):
+    """Real part of the inner product <a, b> of each sample.
+
+    Args:
+        a: float or complex `(batch, ...)`.
+        b: like `a`.
+        weights: float, broadcast against `a`, of each product. Defaults to 1.
+
+    Returns:
+        float `(batch,)`.
+    """
+    if a.dtype.is_complex:
+        product = tf.math.real(a) * tf.math.real(b) + tf.math.imag(a) * tf.math.imag(b)
+    else:
+        product = a * b
+    return tf.reduce_sum(weights * product, axis=tf.range(1, tf.rank(product)))
+
+
+def conjugate_gradient(
+    operator,
+    rhs,
+    *,
+    preconditioner=None,
+    initial=None,
+    dot=batch_dot,
+    tolerance=1e-6,
+    max_iterations=100,
+):
+    """Solve A x = rhs for each sample of a batch.
+
+    Samples are independent: each has its own step sizes, stops when its residual is
+    small enough, and stays as it is while others go on. A sample whose right side is
+    zero is zero. A sample that cannot improve (its curvature is no longer positive in
+    this precision) stops.
+
+    Args:
+        operator: callable, `(batch, ...)` to `(batch, ...)`; A, self-adjoint and
+            positive definite under `dot`, acting on each sample by itself. CG with
+            another operator silently returns a wrong result.
+        rhs: float or complex `(batch, ...)`.
+        preconditioner: callable like `operator`, an approximation of A^-1, also
+            self-adjoint and positive definite. Defaults to none.
+        initial: like `rhs`, the first guess. Defaults to zero.
+        dot: callable, two tensors like `rhs` to a float `(batch,)`: the inner
+            product. Defaults to `batch_dot`.
+        tolerance: float; a sample stops when ||rhs - A x|| <= tolerance * ||rhs||.
+            Defaults to 1e-6.
+        max_iterations: int, limit for each sample. Defaults to 100.
+
+    Returns:
+        A `Solution`.
+
+    Reference:
+        Hestenes and Stiefel, J Res Natl Bur Stand 1952, doi 10.6028/jres.049.044.
+    """
+    rhs = tf.convert_to_tensor(rhs)
+    precondition = preconditioner or tf.identity
+
+    def per_sample(scalar):
+        ones = tf.ones((tf.rank(rhs) - 1,), tf.int32)
+        scalar = tf.reshape(scalar, tf.concat([tf.shape(scalar), ones], axis=0))
+        if rhs.dtype.is_complex:
+            return tf.complex(scalar, tf.zeros_like(scalar))
+        return scalar
+
+    def norm(x):
+        return tf.sqrt(dot(x, x))
+
+    rhs_norm = norm(rhs)
+    solvable = rhs_norm > 0
+
+    if initial is None:
+        value, residual = tf.zeros_like(rhs), rhs
+    else:
+        value = initial * per_sample(tf.cast(solvable, rhs_norm.dtype))
+        residual = rhs - operator(value)
+
+    def goes_on(state):
+        return tf.reduce_any(state.active) & (state.step < max_iterations)
+
+    def iterate(state):
+        image = operator(state.direction)
+        curvature = dot(state.direction, image)
+        active = state.active & (curvature > 0)
+        step_size = tf.where(
+            active,
+            tf.math.divide_no_nan(state.residual_dot_preconditioned, curvature),
+            tf.zeros_like(curvature),
+        )
+        value = state.value + per_sample(step_size) * state.direction
+        residual = state.residual - per_sample(step_size) * image
+        preconditioned = precondition(residual)
+        product = dot(residual, preconditioned)
+        momentum = tf.math.divide_no_nan(product, state.residual_dot_preconditioned)
+        residual_norm = norm(residual)
+        return (
+            _State(
+                step=state.step + 1,
+                value=value,
+                residual=residual,
+                direction=preconditioned + per_sample(momentum) * state.direction,
+                residual_dot_preconditioned=product,
+                residual_norm=residual_norm,
+                iterations=state.iterations + tf.cast(active, tf.int32),
+                active=active & (residual_norm > tolerance * rhs_norm),
+            ),
+        )
+
+    direction = precondition(residual)
+    residual_norm = norm(residual)
+    start = _State(
+        step=tf.constant(0),
+        value=value,
+        residual=residual,
+        direction=direction,
+        residual_dot_preconditioned=dot(residual, direction),
+        residual_norm=residual_norm,
+        iterations=tf.zeros_like(rhs_norm, tf.int32),
+        active=solvable & (residual_norm > tolerance * rhs_norm),
+    )
+    (end,) = tf.while_loop(goes_on, iterate, (start,))
+    return Solution(
+        tf.ensure_shape(end.value, rhs.shape),
+        end.iterations,
+        tf.math.divide_no_nan(end.residual_norm, rhs_norm),
+    )

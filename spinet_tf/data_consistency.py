@@ -1,0 +1,186 @@
+"""Data consistency: the physics half of an unroll.
+
+    minimise ||Phi chi - y||^2 + lambda ||chi - z||_p^p
+
+by majorization-minimization; each step solves a linear system
+
+    (Phi^H Phi + lambda W^2) chi = Phi^H y + lambda W^2 z
+
+by conjugate gradients in k-space, where Phi^H Phi is diagonal and W^2 costs one pair
+of transforms.
+"""
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from spinet_tf.conjugate_gradient import batch_dot, conjugate_gradient
+from spinet_tf.dipole_kernel import half_spectrum_weights
+from spinet_tf.dipole_operator import (
+    complex_of,
+    to_channels_first,
+    to_channels_last,
+)
+from spinet_tf.schatten_norm import SchattenNorm
+
+
+class ConsistentSusceptibility(NamedTuple):
+    """What data consistency gives.
+
+    Attributes:
+        susceptibility: float `(batch, x, y, z, channel)` [ppm].
+        weights: float `(batch, x, y, z, 1)`, W^2 of the last step.
+        iterations: int32 `(batch,)`, solver iterations, summed over the steps.
+        relative_residual: float `(batch,)`, of the last step's solve.
+    """
+
+    susceptibility: tf.Tensor
+    weights: tf.Tensor
+    iterations: tf.Tensor
+    relative_residual: tf.Tensor
+
+
+class SolverSettings(NamedTuple):
+    """When a solve is done; the forward and the backward solve share it.
+
+    Attributes:
+        tolerance: float, relative residual at which a sample stops.
+        max_iterations: int, limit for each sample and solve.
+    """
+
+    tolerance: float = 1e-4
+    max_iterations: int = 30
+
+
+def _solve(rhs, weights, normal, initial, settings):
+    """`solve_weighted` without gradients."""
+    shape = tf.shape(rhs)[1:4]
+    voxel_weights = to_channels_first(weights)
+    normal = normal[:, tf.newaxis]
+    mean_weight = tf.reduce_mean(voxel_weights, axis=(2, 3, 4), keepdims=True)
+    inverse = complex_of(1 / (normal + mean_weight))
+    multiplicity = half_spectrum_weights(shape, rhs.dtype)
+    diagonal = complex_of(normal)
+
+    def transform(volume):
+        return tf.signal.rfft3d(to_channels_first(volume))
+
+    def operator(spectrum):
+        weighted = voxel_weights * tf.signal.irfft3d(spectrum, shape)
+        return diagonal * spectrum + tf.signal.rfft3d(weighted)
+
+    solution = conjugate_gradient(
+        operator,
+        transform(rhs),
+        preconditioner=lambda spectrum: inverse * spectrum,
+        initial=None if initial is None else transform(initial),
+        dot=lambda a, b: batch_dot(a, b, multiplicity),
+        tolerance=settings.tolerance,
+        max_iterations=settings.max_iterations,
+    )
+    volume = to_channels_last(tf.signal.irfft3d(solution.value, shape))
+    volume = tf.ensure_shape(volume, rhs.shape)
+    return volume, solution.iterations, solution.relative_residual
+
+
+def solve_weighted(rhs, weights, normal, initial, settings):
+    """Solve (F^-1 `normal` F + `weights`) chi = rhs by conjugate gradients in k-space.
+
+    The preconditioner is the operator with the weights replaced by their mean, which
+    is diagonal in k-space. Gradients are implicit: with u = A^-1 g, by the same solver
+    with the same settings, d(rhs) = u and d(weights) = -u chi. They are right as far
+    as both solves have converged.
+
+    Args:
+        rhs: float `(batch, x, y, z, channel)`.
+        weights: float > 0 `(batch, x, y, z, 1)`.
+        normal: float >= 0 `(batch, x, y, z // 2 + 1)`, half spectrum; geometry, gets
+            no gradient.
+        initial: like `rhs`, the first guess; gets no gradient.
+        settings: `SolverSettings`.
+
+    Returns:
+        chi, like `rhs`; iterations, int32 `(batch,)`; relative residual, float
+        `(batch,)`.
+    """
+
+    @tf.custom_gradient
+    def differentiable(rhs, weights):
+        chi, iterations, residual = _solve(rhs, weights, normal, initial, settings)
+
+        def gradient(upstream, *_):
+            u, _, _ = _solve(upstream, weights, normal, None, settings)
+            return u, -tf.reduce_sum(u * chi, axis=-1, keepdims=True)
+
+        return (chi, iterations, residual), gradient
+
+    return differentiable(rhs, weights)
+
+
+@keras.saving.register_keras_serializable(package="spinet_tf")
+class DataConsistency(keras.layers.Layer):
+    """Fits a susceptibility to the field and to the denoiser's answer.
+
+    Args:
+        mm_steps: int >= 1, majorization-minimization steps. Defaults to 1.
+        tolerance: float, relative residual of each solve. Defaults to 1e-4.
+        max_iterations: int, limit of each solve. Defaults to 30.
+        penalty: `SchattenNorm`, owner of lambda and p. Defaults to a new one.
+
+    Call arguments:
+        adjoint_field: float `(batch, x, y, z, channel)`, Phi^H y.
+        normal: float `(batch, x, y, z // 2 + 1)`, D^2.
+        susceptibility: like `adjoint_field`, where to start [ppm].
+        denoised: like `adjoint_field`, z [ppm].
+
+    Returns:
+        A `ConsistentSusceptibility`.
+
+    Reference:
+        Venkatesh et al., MAGMA 2024, doi 10.1007/s10334-024-01158-7.
+    """
+
+    def __init__(
+        self, mm_steps=1, tolerance=1e-4, max_iterations=30, penalty=None, **kwargs
+    ):
+        super().__init__(autocast=False, **kwargs)
+        if mm_steps < 1:
+            raise ValueError(f"mm_steps must be at least 1. Received: {mm_steps=}")
+        self.mm_steps = mm_steps
+        self.tolerance = tolerance
+        self.max_iterations = max_iterations
+        self.penalty = penalty or SchattenNorm(dtype=self.dtype_policy)
+        self.built = True
+
+    def call(self, adjoint_field, normal, susceptibility, denoised):
+        settings = SolverSettings(self.tolerance, self.max_iterations)
+        total_iterations = 0
+        for _ in range(self.mm_steps):
+            weights = self.penalty(susceptibility - denoised)
+            scaled = self.penalty.lambda_ * weights
+            susceptibility, iterations, residual = solve_weighted(
+                adjoint_field + scaled * denoised,
+                scaled,
+                normal,
+                susceptibility,
+                settings,
+            )
+            total_iterations += iterations
+        return ConsistentSusceptibility(
+            susceptibility, weights, total_iterations, residual
+        )
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "mm_steps": self.mm_steps,
+            "tolerance": self.tolerance,
+            "max_iterations": self.max_iterations,
+            "penalty": keras.saving.serialize_keras_object(self.penalty),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        penalty = keras.saving.deserialize_keras_object(config.pop("penalty"))
+        return cls(penalty=penalty, **config)

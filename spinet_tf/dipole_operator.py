@@ -1,0 +1,88 @@
+"""The dipole operator Phi = F^-1 D F: susceptibility in, local field out."""
+
+import keras
+import tensorflow as tf
+
+from spinet_tf.dipole_kernel import dipole_kernel
+
+
+def to_channels_first(volume):
+    """`(batch, x, y, z, channel)` to `(batch, channel, x, y, z)`, for the DFT."""
+    return tf.transpose(volume, (0, 4, 1, 2, 3))
+
+
+def to_channels_last(volume):
+    """`(batch, channel, x, y, z)` to `(batch, x, y, z, channel)`."""
+    return tf.transpose(volume, (0, 2, 3, 4, 1))
+
+
+def complex_of(real):
+    """A complex tensor with this real part (a cast would warn in gradients)."""
+    return tf.complex(real, tf.zeros_like(real))
+
+
+@tf.custom_gradient
+def filter_volume(volume, spectrum):
+    """Multiply the spectrum of each channel, F^-1 S F.
+
+    With S real and S(k) = S(-k) the operation is its own adjoint, which gives the
+    gradient without one of an FFT. S itself is geometry and gets no gradient.
+
+    Args:
+        volume: float `(batch, x, y, z, channel)`.
+        spectrum: float `(batch, x, y, z // 2 + 1)`, half spectrum of S.
+
+    Returns:
+        The filtered volume, like `volume`.
+    """
+    shape = tf.shape(volume)[1:4]
+    transformed = tf.signal.rfft3d(to_channels_first(volume))
+    filtered = complex_of(spectrum)[:, tf.newaxis] * transformed
+    result = to_channels_last(tf.signal.irfft3d(filtered, shape))
+    result = tf.ensure_shape(result, volume.shape)
+    return result, lambda upstream: (filter_volume(upstream, spectrum), None)
+
+
+@keras.saving.register_keras_serializable(package="spinet_tf")
+class DipoleOperator(keras.layers.Layer):
+    """Forward, adjoint and normal dipole operator on real volumes.
+
+    A complex volume is two channels, its real and imaginary part: D is real and
+    symmetric, so Phi acts on each by itself.
+
+    Args:
+        dc_value: float, D(0). Defaults to 0; 1/3 reproduces the published release.
+
+    Call arguments:
+        susceptibility: float `(batch, x, y, z, channel)` [ppm].
+        kernel: float `(batch, x, y, z // 2 + 1)`, what `kernel()` returns.
+
+    Returns:
+        Local field [ppm], like `susceptibility`.
+    """
+
+    def __init__(self, dc_value=0.0, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.dc_value = dc_value
+        self.built = True
+
+    def kernel(self, matrix_size, voxel_size, b0_direction):
+        """D for this geometry; see `spinet_tf.dipole_kernel.dipole_kernel`."""
+        return dipole_kernel(matrix_size, voxel_size, b0_direction, self.dc_value)
+
+    def call(self, susceptibility, kernel):
+        return filter_volume(susceptibility, kernel)
+
+    def adjoint(self, local_field, kernel):
+        """Phi^H: local field to (blurred) susceptibility; D is real, so D again."""
+        return filter_volume(local_field, kernel)
+
+    def normal(self, susceptibility, kernel):
+        """Phi^H Phi, with one pair of transforms."""
+        return filter_volume(susceptibility, tf.square(kernel))
+
+    def compute_output_shape(self, susceptibility_shape, kernel_shape=None):
+        return susceptibility_shape
+
+    def get_config(self):
+        return {**super().get_config(), "dc_value": self.dc_value}

@@ -1,0 +1,249 @@
+"""SpiNet-QSM: an unrolled solve with a learned denoiser and a learned penalty."""
+
+from typing import NamedTuple
+
+import keras
+import tensorflow as tf
+
+from spinet_tf.data_consistency import DataConsistency
+from spinet_tf.denoiser import Denoiser, fold_batch_norm
+from spinet_tf.dipole_operator import DipoleOperator
+from spinet_tf.schatten_norm import SchattenNorm
+
+
+class Problem(NamedTuple):
+    """What stays the same over the unrolls.
+
+    Attributes:
+        adjoint_field: float `(batch, x, y, z, channel)`, Phi^H y.
+        kernel: float `(batch, x, y, z // 2 + 1)`, half spectrum of D.
+        mask: float `(batch, x, y, z, 1)`, 0 or 1.
+    """
+
+    adjoint_field: tf.Tensor
+    kernel: tf.Tensor
+    mask: tf.Tensor
+
+
+class Unroll(NamedTuple):
+    """What one unroll gives.
+
+    Attributes:
+        susceptibility: float `(batch, x, y, z, channel)` [ppm], masked: chi_k.
+        denoised: like `susceptibility`, not masked: z_k.
+        weights: float `(batch, x, y, z, 1)`, W^2.
+        iterations: int32 `(batch,)`, of the solver.
+        relative_residual: float `(batch,)`, of the solver.
+    """
+
+    susceptibility: tf.Tensor
+    denoised: tf.Tensor
+    weights: tf.Tensor
+    iterations: tf.Tensor
+    relative_residual: tf.Tensor
+
+
+@keras.saving.register_keras_serializable(package="spinet_tf")
+class SpiNetQSM(keras.Model):
+    """Dipole inversion by `unrolls` rounds of one shared denoiser and a physics solve.
+
+        chi_0 = Phi^H y
+        z_k   = D_w(mask chi_{k-1})
+        chi_k = mask argmin ||Phi chi - y||^2 + lambda ||chi - z_k||_p^p
+
+    The defaults are the network of the paper's figure: real, D_w = I - N_w. The
+    published release is `channels=2, residual=False, dc_value=1/3`.
+
+    Args:
+        unrolls: int >= 1. Defaults to 3.
+        mm_steps: int >= 1, majorization-minimization steps an unroll. Defaults to 1.
+        channels: 1 for a real susceptibility, 2 for a complex one (real and imaginary
+            part). Defaults to 1.
+        residual: bool, whether D_w is I - N_w rather than N_w. Defaults to True.
+        filters: int, of the CNN N_w. Defaults to 32.
+        blocks: int, residual blocks of N_w. Defaults to 8.
+        dropout: float in [0, 1), in N_w. Defaults to 0.
+        batch_norm: bool; False is the folded form for inference. Defaults to True.
+        chi_mean: float [ppm], mean of the training susceptibility, which normalises
+            what N_w sees. Defaults to 0.
+        chi_std: float > 0 [ppm], its standard deviation. Defaults to 0.03.
+        initial_lambda: float > 0. Defaults to 0.5.
+        initial_p: float in (0, 2]. Defaults to 2.
+        learn_p: bool. Defaults to True.
+        dc_value: float, D(0). Defaults to 0.
+        tolerance: float, relative residual of each solve. Defaults to 1e-4.
+        max_iterations: int, limit of each solve. Defaults to 30.
+
+    Call arguments:
+        inputs: dict of float tensors: `local_field` `(batch, x, y, z, 1)` [ppm], `mask`
+            `(batch, x, y, z, 1)` 0 or 1, `voxel_size` `(batch, 3)` [mm],
+            `b0_direction` `(batch, 3)` in voxel axes.
+
+    Returns:
+        Susceptibility, float `(batch, x, y, z, 1)` [ppm], zero outside the mask.
+
+    Raises:
+        ValueError: an argument outside its range.
+
+    Reference:
+        Venkatesh, Mathew and Yalavarthy, MAGMA 2024;37:411-427,
+        doi 10.1007/s10334-024-01158-7.
+    """
+
+    def __init__(
+        self,
+        unrolls=3,
+        mm_steps=1,
+        channels=1,
+        residual=True,
+        filters=32,
+        blocks=8,
+        dropout=0.0,
+        batch_norm=True,
+        chi_mean=0.0,
+        chi_std=0.03,
+        initial_lambda=0.5,
+        initial_p=2.0,
+        learn_p=True,
+        dc_value=0.0,
+        tolerance=1e-4,
+        max_iterations=30,
+        **kwargs,
+    ):
+        super().__init__(autocast=False, **kwargs)
+        if unrolls < 1:
+            raise ValueError(f"unrolls must be at least 1. Received: {unrolls=}")
+        if channels not in (1, 2):
+            raise ValueError(f"channels must be 1 or 2. Received: {channels=}")
+        if not chi_std > 0:
+            raise ValueError(f"chi_std must be positive. Received: {chi_std=}")
+        self.unrolls = unrolls
+        self.mm_steps = mm_steps
+        self.channels = channels
+        self.residual = residual
+        self.filters = filters
+        self.blocks = blocks
+        self.dropout = dropout
+        self.batch_norm = batch_norm
+        self.chi_mean = chi_mean
+        self.chi_std = chi_std
+        self.initial_lambda = initial_lambda
+        self.initial_p = initial_p
+        self.learn_p = learn_p
+        self.dc_value = dc_value
+        self.tolerance = tolerance
+        self.max_iterations = max_iterations
+
+        physics = self.dtype_policy.variable_dtype
+        self.denoiser = Denoiser(
+            channels, filters, blocks, dropout, batch_norm, dtype=self.dtype_policy
+        )
+        self.denoiser.build()
+        self.dipole = DipoleOperator(dc_value, dtype=physics)
+        self.data_consistency = DataConsistency(
+            mm_steps,
+            tolerance,
+            max_iterations,
+            SchattenNorm(initial_lambda, initial_p, learn_p, dtype=physics),
+            dtype=physics,
+        )
+        self.built = True
+
+    def prepare(self, inputs):
+        """The `Problem` of these inputs (see the class for them)."""
+        field = tf.convert_to_tensor(inputs["local_field"])
+        kernel = self.dipole.kernel(
+            tf.shape(field)[1:4], inputs["voxel_size"], inputs["b0_direction"]
+        )
+        adjoint = self.dipole.adjoint(field, kernel)
+        if self.channels == 2:
+            adjoint = tf.concat([adjoint, tf.zeros_like(adjoint)], axis=-1)
+        return Problem(adjoint, kernel, tf.cast(inputs["mask"], adjoint.dtype))
+
+    def denoise(self, susceptibility, training=False):
+        """z = D_w(chi), in ppm."""
+        normalised = (susceptibility - self.chi_mean) / self.chi_std
+        result = self.denoiser(
+            tf.cast(normalised, self.compute_dtype), training=training
+        )
+        result = tf.cast(result, susceptibility.dtype) * self.chi_std
+        return susceptibility - result if self.residual else result + self.chi_mean
+
+    def unroll(self, problem, susceptibility, training=False):
+        """One round of denoiser and data consistency.
+
+        Args:
+            problem: `Problem`.
+            susceptibility: float `(batch, x, y, z, channel)`, chi_{k-1} [ppm], masked.
+            training: bool, for dropout and normalisation. Defaults to False.
+
+        Returns:
+            An `Unroll`.
+        """
+        denoised = self.denoise(susceptibility, training)
+        consistent = self.data_consistency(
+            problem.adjoint_field, tf.square(problem.kernel), susceptibility, denoised
+        )
+        return Unroll(
+            problem.mask * consistent.susceptibility, denoised, *consistent[1:]
+        )
+
+    def call(self, inputs, training=False):
+        problem = self.prepare(inputs)
+        susceptibility = problem.mask * problem.adjoint_field
+        for _ in range(self.unrolls):
+            susceptibility = self.unroll(
+                problem, susceptibility, training
+            ).susceptibility
+        return susceptibility[..., :1]
+
+    @property
+    def lambda_(self):
+        """Learned weight of the penalty, a float."""
+        return float(self.data_consistency.penalty.lambda_)
+
+    @property
+    def p(self):
+        """Learned exponent of the penalty, a float."""
+        return float(self.data_consistency.penalty.p)
+
+    def folded(self, dtype=None):
+        """A copy for inference: BatchNorm folded into the convolutions, no dropout.
+
+        Args:
+            dtype: dtype policy of the copy, such as "mixed_bfloat16" for a CNN in
+                bfloat16. Defaults to this model's.
+
+        Returns:
+            A `SpiNetQSM` that computes the same.
+        """
+        config = {**self.get_config(), "batch_norm": False, "dropout": 0.0}
+        config["dtype"] = dtype or self.dtype_policy
+        copy = type(self).from_config(config)
+        if self.batch_norm:
+            fold_batch_norm(self.denoiser, copy.denoiser)
+        else:
+            copy.denoiser.set_weights(self.denoiser.get_weights())
+        copy.data_consistency.set_weights(self.data_consistency.get_weights())
+        return copy
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "unrolls": self.unrolls,
+            "mm_steps": self.mm_steps,
+            "channels": self.channels,
+            "residual": self.residual,
+            "filters": self.filters,
+            "blocks": self.blocks,
+            "dropout": self.dropout,
+            "batch_norm": self.batch_norm,
+            "chi_mean": self.chi_mean,
+            "chi_std": self.chi_std,
+            "initial_lambda": self.initial_lambda,
+            "initial_p": self.initial_p,
+            "learn_p": self.learn_p,
+            "dc_value": self.dc_value,
+            "tolerance": self.tolerance,
+            "max_iterations": self.max_iterations,
+        }
