@@ -1,10 +1,10 @@
 """SpiNet-QSM: model-based dipole inversion with a learned denoiser and penalty."""
 
-import os
+# isort: off
+from spinet_tf import quiet_tensorflow  # noqa: F401
+# isort: on
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-
-from spinet_tf.model import SpiNetQSM  # noqa: E402
+from spinet_tf.model import SpiNetQSM
 
 __all__ = ["SpiNetQSM"]
 __version__ = "0.1.0"

@@ -25,8 +25,8 @@ class ResidualBlock(keras.layers.Layer):
     Args:
         filters: int.
         dropout: float in [0, 1), rate. Defaults to 0.
-        batch_norm: bool; without it the convolutions have a bias, which is the form a
-            trained block is folded to. Defaults to True.
+        batch_norm: bool; without it every convolution has a bias, which is the form
+            a trained network is folded to. Defaults to True.
 
     Call arguments:
         inputs: float `(batch, x, y, z, filters)`.
@@ -131,7 +131,7 @@ class Denoiser(keras.layers.Layer):
                 size,
                 activation=activation,
                 padding="same",
-                use_bias=False,
+                use_bias=not batch_norm,
                 kernel_initializer="he_normal",
                 dtype=policy,
             )

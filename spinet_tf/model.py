@@ -161,7 +161,7 @@ class SpiNetQSM(keras.Model):
         return Problem(adjoint, kernel, tf.cast(inputs["mask"], adjoint.dtype))
 
     def denoise(self, susceptibility, training=False):
-        """z = D_w(chi), in ppm."""
+        """Z = D_w(chi), in ppm."""
         normalised = (susceptibility - self.chi_mean) / self.chi_std
         result = self.denoiser(
             tf.cast(normalised, self.compute_dtype), training=training

@@ -1,0 +1,36 @@
+"""Import TensorFlow without its wall of start-up lines.
+
+They are written to standard error by its C++ before any setting is read, so standard
+error is held back during the import, and shown if the import fails. Setting
+TF_CPP_MIN_LOG_LEVEL in the environment brings them back.
+"""
+
+import os
+import sys
+import tempfile
+
+
+def import_tensorflow():
+    """Import TensorFlow quietly, unless it is imported already or logs are wanted."""
+    if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held_back:
+        standard_error = os.dup(2)
+        os.dup2(held_back.fileno(), 2)
+        try:
+            import tensorflow
+
+            # Looking for a GPU where there is none writes a line of its own.
+            tensorflow.config.list_physical_devices("GPU")
+        except BaseException:
+            held_back.seek(0)
+            os.write(standard_error, held_back.read())
+            raise
+        finally:
+            os.dup2(standard_error, 2)
+            os.close(standard_error)
+
+
+import_tensorflow()

@@ -1,0 +1,194 @@
+"""Local field in, susceptibility out: what every front end calls."""
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+import psutil
+import tensorflow as tf
+
+from spinet_tf.errors import InputError
+
+PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+
+
+class UnrollReport(NamedTuple):
+    """What one unroll did.
+
+    Attributes:
+        susceptibility: float32 `(x, y, z)` [ppm], chi_k.
+        iterations: int, of the solver.
+        relative_residual: float, of the solver.
+        seconds: float.
+    """
+
+    susceptibility: np.ndarray
+    iterations: int
+    relative_residual: float
+    seconds: float
+
+
+class Reconstruction(NamedTuple):
+    """A susceptibility map and how it came about.
+
+    Attributes:
+        susceptibility: float32 `(x, y, z)` [ppm], zero outside the mask.
+        data_consistency: float, ||mask (Phi chi - y)|| / ||mask y||.
+        unrolls: list of `UnrollReport`; empty for a method without any.
+        seconds: float, wall time.
+    """
+
+    susceptibility: np.ndarray
+    data_consistency: float
+    unrolls: list
+    seconds: float
+
+
+def memory_needed(matrix_size, model, precision="float32"):
+    """Estimate of the memory a reconstruction takes.
+
+    Three feature maps are alive at a time, one more is the convolution's scratch;
+    the solve holds about forty volumes' worth of spectra.
+
+    Args:
+        matrix_size: three integers.
+        model: `SpiNetQSM`.
+        precision: "float32" or "bfloat16". Defaults to "float32".
+
+    Returns:
+        Bytes, an int.
+    """
+    bytes_per_value = 2 if precision == "bfloat16" else 4
+    voxels = int(np.prod([int(n) for n in matrix_size], dtype=object))
+    return voxels * (4 * model.filters * bytes_per_value + 40 * 4)
+
+
+def _gibibytes(size):
+    return f"{size / 2**30:.1f} GiB"
+
+
+def check_memory(matrix_size, model, precision="float32", available=None):
+    """Refuse a volume that does not fit in memory.
+
+    Args:
+        matrix_size: three integers.
+        model: `SpiNetQSM`.
+        precision: "float32" or "bfloat16". Defaults to "float32".
+        available: int, bytes. Defaults to what the machine has free now.
+
+    Raises:
+        InputError: the volume does not fit; says how much it needs.
+    """
+    needed = memory_needed(matrix_size, model, precision)
+    available = psutil.virtual_memory().available if available is None else available
+    if needed > available:
+        size = " x ".join(str(n) for n in matrix_size)
+        raise InputError(
+            f"field: a {size} volume needs about {_gibibytes(needed)} of memory with "
+            f"this model in {precision}, but {_gibibytes(available)} are available"
+        )
+
+
+class Reconstructor:
+    """A model made ready for inference; volumes of any size share its traces.
+
+    Args:
+        model: `SpiNetQSM`; it is not changed.
+        precision: "float32", or "bfloat16" for a CNN in bfloat16 with the physics in
+            float32. Defaults to "float32".
+
+    Raises:
+        ValueError: an unknown precision.
+    """
+
+    def __init__(self, model, precision="float32"):
+        if precision not in PRECISIONS:
+            raise ValueError(
+                f"precision must be one of {list(PRECISIONS)}. Received: {precision=}"
+            )
+        self.precision = precision
+        self.model = model.folded(PRECISIONS[precision])
+        volume = tf.TensorSpec((None, None, None, None, 1), tf.float32)
+        vector = tf.TensorSpec((None, 3), tf.float32)
+        self._prepare = tf.function(
+            self.model.prepare,
+            input_signature=[
+                {
+                    "local_field": volume,
+                    "mask": volume,
+                    "voxel_size": vector,
+                    "b0_direction": vector,
+                }
+            ],
+        )
+        self._unroll = tf.function(self.model.unroll, reduce_retracing=True)
+        self._predict_field = tf.function(self.model.dipole, reduce_retracing=True)
+
+    def __call__(self, local_field, mask, voxel_size, b0_direction, progress=None):
+        """Reconstruct one volume.
+
+        Args:
+            local_field: float32 `(x, y, z)` [ppm].
+            mask: `(x, y, z)`, 0 or 1.
+            voxel_size: three floats [mm].
+            b0_direction: three floats, in voxel axes.
+            progress: callable `(unroll, UnrollReport)`, called after each unroll,
+                counted from 1. Defaults to none.
+
+        Returns:
+            A `Reconstruction`.
+
+        Raises:
+            InputError: the volume does not fit in memory.
+        """
+        check_memory(np.shape(local_field), self.model, self.precision)
+        start = time.monotonic()
+        field = np.asarray(local_field, np.float32)[np.newaxis, ..., np.newaxis]
+        mask = np.asarray(mask, np.float32)[np.newaxis, ..., np.newaxis]
+        problem = self._prepare(
+            {
+                "local_field": field,
+                "mask": mask,
+                "voxel_size": np.asarray([voxel_size], np.float32),
+                "b0_direction": np.asarray([b0_direction], np.float32),
+            }
+        )
+        susceptibility = problem.mask * problem.adjoint_field
+        reports = []
+        for k in range(1, self.model.unrolls + 1):
+            unroll_start = time.monotonic()
+            unroll = self._unroll(problem, susceptibility)
+            susceptibility = unroll.susceptibility
+            reports.append(
+                UnrollReport(
+                    susceptibility[0, ..., 0].numpy(),
+                    int(unroll.iterations[0]),
+                    float(unroll.relative_residual[0]),
+                    time.monotonic() - unroll_start,
+                )
+            )
+            if progress:
+                progress(k, reports[-1])
+        predicted = self._predict_field(susceptibility[..., :1], problem.kernel).numpy()
+        return Reconstruction(
+            reports[-1].susceptibility,
+            data_consistency_error(predicted, field, mask),
+            reports,
+            time.monotonic() - start,
+        )
+
+
+def data_consistency_error(predicted_field, local_field, mask):
+    """||mask (Phi chi - y)|| / ||mask y||.
+
+    Args:
+        predicted_field: float array, Phi chi [ppm].
+        local_field: like `predicted_field`, y [ppm].
+        mask: like `predicted_field`, 0 or 1.
+
+    Returns:
+        A float; 0 where the field is zero.
+    """
+    norm = np.linalg.norm(np.asarray(mask * local_field, np.float64))
+    error = np.linalg.norm(np.asarray(mask * (predicted_field - local_field)))
+    return float(error / norm) if norm else 0.0
