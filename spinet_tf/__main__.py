@@ -1,0 +1,7 @@
+"""`python -m spinet_tf`, the same as `spinet-qsm`."""
+
+import sys
+
+from spinet_cli.main import main
+
+sys.exit(main())

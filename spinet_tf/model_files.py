@@ -1,0 +1,49 @@
+"""Reading and writing models as `.keras` files."""
+
+from pathlib import Path
+
+import keras
+
+from spinet_tf.atomic_write import atomic_path
+from spinet_tf.errors import InputError
+from spinet_tf.model import SpiNetQSM
+
+
+def load_model(path):
+    """Read a SpiNet-QSM model; nothing in the file is executed.
+
+    Args:
+        path: a `.keras` file.
+
+    Returns:
+        `SpiNetQSM`.
+
+    Raises:
+        InputError: the file is missing, damaged or another kind of model.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such model file")
+    if path.suffix != ".keras":
+        raise InputError(f"{path}: expected a .keras file")
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises many kinds; all mean the same here
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{path}: not a SpiNet-QSM model: {reason}") from error
+    if not isinstance(model, SpiNetQSM):
+        raise InputError(
+            f"{path}: expected a SpiNet-QSM model, found {type(model).__name__}"
+        )
+    return model
+
+
+def save_model(model, path):
+    """Write a model, completely or not at all.
+
+    Args:
+        model: `SpiNetQSM`.
+        path: a `.keras` file.
+    """
+    with atomic_path(path) as temporary:
+        model.save(temporary)

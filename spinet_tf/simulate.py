@@ -1,0 +1,38 @@
+"""Susceptibility in, local field out: the forward model."""
+
+import numpy as np
+
+from spinet_tf.dipole_kernel import dipole_kernel
+from spinet_tf.dipole_operator import filter_volume
+
+
+def simulate_field(
+    susceptibility, mask, voxel_size, b0_direction, noise=0.0, seed=0, dc_value=0.0
+):
+    """Local field of a susceptibility map, with white noise.
+
+    The convolution is circular: what lies at one edge of the grid acts on the
+    opposite one, so leave a margin around the head.
+
+    Args:
+        susceptibility: float `(x, y, z)` [ppm].
+        mask: `(x, y, z)`, 0 or 1; the field is zero outside.
+        voxel_size: three floats [mm].
+        b0_direction: three floats, in voxel axes.
+        noise: float >= 0 [ppm], standard deviation of Gaussian noise. Defaults to 0.
+        seed: int, of the noise. Defaults to 0.
+        dc_value: float, D(0). Defaults to 0.
+
+    Returns:
+        Local field, float32 `(x, y, z)` [ppm].
+    """
+    kernel = dipole_kernel(
+        susceptibility.shape,
+        np.asarray([voxel_size], np.float32),
+        np.asarray([b0_direction], np.float32),
+        dc_value,
+    )
+    volume = np.asarray(susceptibility, np.float32)[np.newaxis, ..., np.newaxis]
+    field = filter_volume(volume, kernel).numpy()[0, ..., 0]
+    noise = noise * np.random.default_rng(seed).standard_normal(field.shape)
+    return np.where(mask > 0, field + noise, 0).astype(np.float32)
