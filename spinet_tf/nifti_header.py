@@ -1,0 +1,162 @@
+"""What a NIfTI header must say before its data are read."""
+
+import logging
+import math
+import warnings
+from typing import BinaryIO
+
+import nibabel
+import numpy as np
+
+from spinet_tf.available_memory import check_fits_in_memory
+from spinet_tf.errors import InputError
+from spinet_tf.volume import affine_b0_direction, affine_voxel_size
+
+MILLIMETRES = {"unknown": 1.0, "mm": 1.0, "meter": 1e3, "micron": 1e-3}
+LARGEST_DEFLATE_RATIO = 1032
+LARGEST_SHEAR = 0.01
+LARGEST_ENTRY = 1e9
+# nibabel's repairs would be told on stderr; what matters is refused before them.
+_SILENT = logging.Logger("nifti header", level=logging.CRITICAL)
+
+
+def read_header(stream: BinaryIO, name: str) -> nibabel.Nifti1Header:
+    """Header of a NIfTI-1 or NIfTI-2 file, checked for what it promises.
+
+    Args:
+        stream: the file, uncompressed.
+        name: what messages call it.
+
+    Returns:
+        Header of a 3-D image (but for trailing axes of length 1) of real numbers,
+        with positive voxel sizes.
+
+    Raises:
+        InputError: if it is none of this.
+    """
+    block = stream.read(nibabel.Nifti2Header.sizeof_hdr)
+    stream.seek(0)
+    if block[344:348] == b"n+1\0":
+        header = nibabel.Nifti1Header.from_fileobj(stream, check=False)
+    elif block[4:8] == b"n+2\0":
+        header = nibabel.Nifti2Header.from_fileobj(stream, check=False)
+    else:
+        raise InputError(f"{name}: not a NIfTI file")
+    _check_shape(header, name)
+    if header.get_data_dtype().kind not in "iuf":
+        raise InputError(
+            f"{name}: expected real numbers, the data type is"
+            f" {header.get_value_label('datatype')}"
+        )
+    edges = header["pixdim"][1:4]
+    if not (np.isfinite(edges) & (edges > 0)).all():
+        raise InputError(
+            f"{name}: expected positive voxel sizes in the header, got"
+            f" {', '.join(f'{edge:g}' for edge in edges)}"
+        )
+    header.check_fix(logger=_SILENT)
+    return header
+
+
+def squeezed_shape(header: nibabel.Nifti1Header) -> tuple[int, ...]:
+    """Shape without trailing axes of length 1 beyond the third."""
+    shape = header.get_data_shape()
+    while len(shape) > 3 and shape[-1] == 1:
+        shape = shape[:-1]
+    return shape
+
+
+def check_size(
+    header: nibabel.Nifti1Header, stored_bytes: int, compressed: bool, name: str
+) -> None:
+    """Check that the file can hold the data, and the memory too.
+
+    Args:
+        header: the file's header.
+        stored_bytes: size of the file.
+        compressed: whether it is a gzip file.
+        name: what messages call it.
+
+    Raises:
+        InputError: if one of them cannot.
+    """
+    n_voxels = math.prod(header.get_data_shape())
+    item_bytes = header.get_data_dtype().itemsize
+    expected = header.get_data_offset() + n_voxels * item_bytes
+    largest = stored_bytes * (LARGEST_DEFLATE_RATIO if compressed else 1)
+    if expected > largest:
+        raise InputError(
+            f"{name}: truncated, the header promises {expected} bytes of"
+            f" {header.get_data_shape()} voxels, the file has {stored_bytes}"
+        )
+    # The stored numbers, the scaled ones in float64, and the result in float32.
+    check_fits_in_memory(n_voxels * (item_bytes + 8 + 4), name)
+
+
+def read_affines(
+    header: nibabel.Nifti1Header, name: str
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The affines of a header, in mm.
+
+    Args:
+        header: header from `read_header`.
+        name: what messages call it.
+
+    Returns:
+        float64 `(4, 4)` from voxel indices to scanner coordinates [mm] (the sform,
+        else the qform, else voxel sizes only), and the qform or None.
+
+    Raises:
+        InputError: if the affine is not finite, singular or sheared.
+    """
+    unit = MILLIMETRES[header.get_xyzt_units()[0]]
+    affine = header.get_best_affine()
+    qform = header.get_qform(coded=True)[0]
+    for matrix in (affine,) if qform is None else (affine, qform):
+        _check_affine(matrix, name)
+        matrix[:3] *= unit
+    sizes = unit * header["pixdim"][1:4].astype(float)
+    if not np.allclose(sizes, affine_voxel_size(affine), rtol=0.01):
+        warnings.warn(
+            f"{name}: the header's voxel sizes {_numbers(sizes)} mm differ from those"
+            f" of its affine, {_numbers(affine_voxel_size(affine))} mm, which are used",
+            stacklevel=2,
+        )
+    if qform is not None:
+        cosine = np.dot(affine_b0_direction(affine), affine_b0_direction(qform))
+        degrees = math.degrees(math.acos(min(1.0, cosine)))
+        if degrees > 1:
+            warnings.warn(
+                f"{name}: sform and qform put B0 {degrees:.3g} degrees apart; the"
+                " sform is used",
+                stacklevel=2,
+            )
+    return affine, qform
+
+
+def _check_shape(header: nibabel.Nifti1Header, name: str) -> None:
+    shape = header.get_data_shape()
+    if len(squeezed_shape(header)) != 3 or min(shape) < 1:
+        raise InputError(f"{name}: expected a 3-D image, got shape {tuple(shape)}")
+
+
+def _check_affine(affine: np.ndarray, name: str) -> None:
+    # NaN fails the comparison too.
+    if not (np.abs(affine) < LARGEST_ENTRY).all():
+        raise InputError(f"{name}: the affine has NaN, infinite or huge entries")
+    edges = np.array(affine_voxel_size(affine))
+    if (edges == 0).any():
+        raise InputError(f"{name}: the affine is singular")
+    voxel_axes = affine[:3, :3] / edges
+    if abs(np.linalg.det(voxel_axes)) < 1e-3:
+        raise InputError(f"{name}: the affine is singular")
+    shear = np.abs(voxel_axes.T @ voxel_axes - np.eye(3)).max()
+    if shear > LARGEST_SHEAR:
+        raise InputError(
+            f"{name}: the affine is sheared (cosine of its axes {shear:.3g}), expected"
+            " axes at right angles"
+        )
+
+
+def _numbers(values) -> str:
+    return ", ".join(f"{value:.4g}" for value in values)

@@ -1,0 +1,80 @@
+"""Voxel size and B0 direction as a person gives them."""
+
+import math
+
+from spinet_tf.errors import InputError
+
+SMALLEST_VOXEL = 0.05
+LARGEST_VOXEL = 20.0
+
+
+def parse_vector(text: str, name: str) -> tuple[float, float, float]:
+    """Three numbers from "x,y,z".
+
+    Args:
+        text: for example "0.7,0.7,3".
+        name: the argument's name, for the message.
+
+    Returns:
+        Three finite numbers.
+
+    Raises:
+        InputError: if it is anything else.
+    """
+    try:
+        vector = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        vector = ()
+    if len(vector) != 3 or not all(map(math.isfinite, vector)):
+        raise InputError(f"{name}: expected three numbers as x,y,z, got {text!r}")
+    return vector
+
+
+def check_voxel_size(
+    voxel_size: tuple[float, float, float], name: str = "voxel size"
+) -> tuple[float, float, float]:
+    """Check that voxel edges are those of an MR image.
+
+    Args:
+        voxel_size: three edges [mm].
+        name: where they come from, for the message.
+
+    Returns:
+        `voxel_size`, as a tuple of float.
+
+    Raises:
+        InputError: if an edge is outside 0.05 to 20 mm.
+    """
+    voxel_size = tuple(float(edge) for edge in voxel_size)
+    if len(voxel_size) != 3 or not all(
+        SMALLEST_VOXEL <= edge <= LARGEST_VOXEL for edge in voxel_size
+    ):
+        got = ", ".join(f"{edge:.6g}" for edge in voxel_size)
+        raise InputError(
+            f"{name}: expected three edges of {SMALLEST_VOXEL} to"
+            f" {LARGEST_VOXEL:g} mm, got {got}"
+        )
+    return voxel_size
+
+
+def normalise_b0_direction(
+    direction: tuple[float, float, float], name: str = "B0 direction"
+) -> tuple[float, float, float]:
+    """Unit vector along a direction.
+
+    Args:
+        direction: B0 direction in voxel axes, of any length but 0.
+        name: where it comes from, for the message.
+
+    Returns:
+        Unit vector.
+
+    Raises:
+        InputError: if it is not three finite numbers, or has no length.
+    """
+    direction = tuple(float(component) for component in direction)
+    length = math.hypot(*direction)
+    if len(direction) != 3 or not math.isfinite(length) or length < 1e-6:
+        got = ", ".join(f"{component:g}" for component in direction)
+        raise InputError(f"{name}: expected a vector longer than 0, got {got}")
+    return tuple(component / length for component in direction)

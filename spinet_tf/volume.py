@@ -1,0 +1,136 @@
+"""A 3-D image with its place in the scanner, and checks across images."""
+
+import dataclasses
+import warnings
+
+import numpy as np
+
+from spinet_tf.errors import InputError
+
+# Two grids are the same if no voxel lies further apart than this share of the
+# smallest voxel edge: rounding in headers passes, another scan does not.
+GRID_TOLERANCE = 0.01
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Volume:
+    """A 3-D image and where its voxels lie.
+
+    Args:
+        data: float32 `(x, y, z)`, or bool `(x, y, z)` for a mask.
+        affine: float64 `(4, 4)`, voxel indices to scanner coordinates [mm];
+            None if the file has none (.mat).
+        name: what messages call it, usually its path.
+        sform_code: NIfTI code of what `affine` refers to. Defaults to 0.
+        qform_code: NIfTI code of what `qform` refers to. Defaults to 0.
+        qform: float64 `(4, 4)`, the header's second affine [mm], kept for
+            writing; None if there is none.
+    """
+
+    data: np.ndarray
+    affine: np.ndarray | None
+    name: str
+    sform_code: int = 0
+    qform_code: int = 0
+    qform: np.ndarray | None = None
+
+    @property
+    def voxel_size(self) -> tuple[float, float, float] | None:
+        """Voxel edges [mm], the column norms of the affine; None without one."""
+        return None if self.affine is None else affine_voxel_size(self.affine)
+
+    @property
+    def b0_direction(self) -> tuple[float, float, float] | None:
+        """Unit B0 direction in voxel axes; None without an affine."""
+        return None if self.affine is None else affine_b0_direction(self.affine)
+
+
+def affine_voxel_size(affine: np.ndarray) -> tuple[float, float, float]:
+    """Voxel edges of an affine.
+
+    Args:
+        affine: float64 `(4, 4)`, voxel indices to scanner coordinates [mm].
+
+    Returns:
+        Norms of the first three columns [mm].
+    """
+    return tuple(float(norm) for norm in np.linalg.norm(affine[:3, :3], axis=0))
+
+
+def affine_b0_direction(affine: np.ndarray) -> tuple[float, float, float]:
+    """B0 direction of a scan, in voxel axes.
+
+    B0 is the scanner's z axis. With R the affine's columns divided by their
+    norms (the voxel axes in the scanner), b = R^T [0, 0, 1].
+
+    Args:
+        affine: float64 `(4, 4)`, voxel indices to scanner coordinates [mm].
+
+    Returns:
+        Unit vector.
+    """
+    voxel_axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    b0 = voxel_axes[2] / np.linalg.norm(voxel_axes[2])
+    return tuple(float(component) + 0.0 for component in b0)  # -0.0 becomes 0.0
+
+
+def check_same_grid(first: Volume, second: Volume) -> None:
+    """Check that two images have the same voxels in the same places.
+
+    Args:
+        first: one image.
+        second: the other; the places are compared if both have an affine.
+
+    Raises:
+        InputError: if the shapes differ, or voxels lie further apart than
+            `GRID_TOLERANCE` of a voxel.
+    """
+    if first.data.shape != second.data.shape:
+        raise InputError(
+            f"{second.name}: shape {second.data.shape} differs from"
+            f" {first.data.shape} of {first.name}"
+        )
+    if first.affine is None or second.affine is None:
+        return
+    # Affine maps differ most at a corner of the grid.
+    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(first.data.shape) - 1)
+    corners = np.column_stack([corners, np.ones(8)])
+    apart = np.linalg.norm(corners @ (first.affine - second.affine)[:3].T, axis=1).max()
+    if apart > GRID_TOLERANCE * min(first.voxel_size):
+        raise InputError(
+            f"{second.name}: the affine differs from that of {first.name}:"
+            f" voxels lie up to {apart:.3g} mm apart"
+        )
+
+
+def check_field(field: Volume, mask: Volume) -> Volume:
+    """Check that a field is finite where it is used.
+
+    Args:
+        field: float32 data `(x, y, z)`, any unit.
+        mask: bool data `(x, y, z)`.
+
+    Returns:
+        The field; NaN and infinity outside the mask are set to 0, with a warning.
+
+    Raises:
+        InputError: if a voxel inside the mask is NaN or infinite.
+    """
+    bad = ~np.isfinite(field.data)
+    inside = np.count_nonzero(bad & mask.data)
+    if inside:
+        raise InputError(
+            f"{field.name}: {inside} of {np.count_nonzero(mask.data)} voxels inside"
+            " the mask are NaN or infinite"
+        )
+    outside = np.count_nonzero(bad)
+    if not outside:
+        return field
+    warnings.warn(
+        f"{field.name}: {outside} voxels outside the mask are NaN or infinite;"
+        " they are set to 0",
+        stacklevel=2,
+    )
+    return dataclasses.replace(
+        field, data=np.where(bad, np.float32(0), field.data).astype(np.float32)
+    )
