@@ -7,7 +7,8 @@ by majorization-minimization; each step solves a linear system
     (Phi^H Phi + lambda W^2) chi = Phi^H y + lambda W^2 z
 
 by conjugate gradients in k-space, where Phi^H Phi is diagonal and W^2 costs one pair
-of transforms.
+of transforms. As in the published release W^2 = |chi - z|^(p - 2) carries no factor
+p/2, so that for p < 2 the steps minimise with 2 lambda / p in place of lambda.
 """
 
 from typing import NamedTuple

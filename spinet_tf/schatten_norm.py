@@ -10,7 +10,7 @@ SMALLEST_P = 1e-3
 
 @keras.saving.register_keras_serializable(package="spinet_tf")
 class SchattenNorm(keras.layers.Layer):
-    """Owns lambda and p, and majorizes |d|^p by W^2 d^2, d = chi - z.
+    """Owns lambda and p, and replaces |d|^p by W^2 d^2, d = chi - z.
 
     lambda = exp(log_lambda) is positive. p = 2 exp(-p_decay) with p_decay >= 0 lies in
     (0, 2]; p = 2 is reached at p_decay = 0 and left again, since the gradient there is

@@ -1,0 +1,44 @@
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def reference_dir():
+    """Folder with the authors' weights and results, which we may not redistribute."""
+    default = ROOT.parent / "shared" / "reference"
+    folder = Path(os.environ.get("SPINET_REFERENCE_DIR", default))
+    if folder.is_dir():
+        return folder
+    message = (
+        f"no reference files in {folder}: put model_weights.pth, tr-stats.mat of the "
+        "authors' release, and the golden files, in a folder and set "
+        "SPINET_REFERENCE_DIR to it (README, 'Reference files')"
+    )
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def released_model_path(reference_dir, tmp_path_factory):
+    """The authors' checkpoint as a `.keras` file."""
+    from spinet_tf.model_files import save_model
+    from spinet_tf.release import convert_release
+
+    path = tmp_path_factory.mktemp("released") / "release.keras"
+    model = convert_release(
+        reference_dir / "model_weights.pth", reference_dir / "tr-stats.mat"
+    )
+    save_model(model, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def released_model(released_model_path):
+    from spinet_tf.model_files import load_model
+
+    return load_model(released_model_path)

@@ -1,0 +1,213 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from spinet_tf.data_consistency import (
+    DataConsistency,
+    SolverSettings,
+    solve_weighted,
+)
+from spinet_tf.dipole_kernel import dipole_kernel
+from spinet_tf.dipole_operator import filter_volume
+from spinet_tf.schatten_norm import SchattenNorm
+from tests.grids import GRIDS, geometry, random_volume
+
+CONVERGED = SolverSettings(tolerance=1e-13, max_iterations=300)
+
+
+def problem(grid, channels=1, dtype=np.float64):
+    """Right side, weights, D^2 and a first guess for a batch of two geometries."""
+    rng = np.random.default_rng(0)
+    size, voxel_sizes, b0 = geometry(grid, dtype)
+    rhs, initial = (random_volume(rng, size, channels, dtype=dtype) for _ in range(2))
+    weights = (0.05 + rng.random((2, *size, 1))).astype(dtype)
+    normal = tf.square(dipole_kernel(size, voxel_sizes, b0))
+    return rhs, weights, normal, tf.constant(initial)
+
+
+def dense_operator(weights, normal, size):
+    """F^-1 D^2 F + weights of each sample as a matrix, column by column."""
+    count = int(np.prod(size))
+    columns = np.eye(count).reshape(count, *size, 1)
+    matrices = []
+    for sample in range(2):
+        spectrum = tf.repeat(normal[sample : sample + 1], count, axis=0)
+        filtered = filter_volume(tf.constant(columns), spectrum).numpy()
+        matrices.append(
+            filtered.reshape(count, count).T + np.diag(weights[sample].ravel())
+        )
+    return np.stack(matrices)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("grid", GRIDS)
+def test_equals_a_dense_solve(grid, channels):
+    rhs, weights, normal, initial = problem(grid, channels)
+    chi, _, residual = solve_weighted(rhs, weights, normal, initial, CONVERGED)
+    matrices = dense_operator(weights, normal, rhs.shape[1:4])
+    np.testing.assert_allclose(matrices, np.swapaxes(matrices, 1, 2), atol=1e-14)
+    expected = np.linalg.solve(matrices, rhs.reshape(2, -1, channels))
+    np.testing.assert_allclose(chi, expected.reshape(rhs.shape), atol=1e-10)
+    assert (residual.numpy() < 1e-12).all()
+
+
+def numerical_gradient(function, point, direction, step=1e-5):
+    """Central difference of a scalar function along a direction."""
+    return (function(point + step * direction) - function(point - step * direction)) / (
+        2 * step
+    )
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_solve_gradients_by_finite_differences(channels):
+    rhs, weights, normal, initial = problem("mixed", channels)
+    rng = np.random.default_rng(1)
+    upstream = random_volume(rng, rhs.shape[1:4], channels)
+
+    @tf.function
+    def loss(rhs, weights):
+        chi, _, _ = solve_weighted(rhs, weights, normal, initial, CONVERGED)
+        return tf.reduce_sum(upstream * chi)
+
+    rhs, weights = tf.constant(rhs), tf.constant(weights)
+    with tf.GradientTape() as tape:
+        tape.watch([rhs, weights])
+        value = loss(rhs, weights)
+    d_rhs, d_weights = tape.gradient(value, [rhs, weights])
+    direction = rng.standard_normal(rhs.shape)
+    np.testing.assert_allclose(
+        np.sum(d_rhs * direction),
+        numerical_gradient(lambda r: loss(r, weights), rhs, direction),
+        rtol=1e-7,
+    )
+    direction = rng.standard_normal(weights.shape)
+    np.testing.assert_allclose(
+        np.sum(d_weights * direction),
+        numerical_gradient(lambda w: loss(rhs, w), weights, direction),
+        rtol=1e-7,
+    )
+
+
+def layer_inputs(dtype=np.float64, channels=1):
+    rng = np.random.default_rng(2)
+    size, voxel_sizes, b0 = geometry("mixed", dtype)
+    kernel = dipole_kernel(size, voxel_sizes, b0)
+    field, chi, denoised = (
+        tf.constant(0.05 * random_volume(rng, size, channels, dtype=dtype))
+        for _ in range(3)
+    )
+    return field, kernel, chi, denoised
+
+
+@pytest.mark.parametrize(("mm_steps", "p"), [(1, 2.0), (1, 1.3), (3, 1.3)])
+def test_layer_gradients_by_finite_differences(mm_steps, p):
+    field, kernel, chi, denoised = layer_inputs()
+    penalty = SchattenNorm(0.1, p, dtype="float64")
+    layer = DataConsistency(mm_steps, 1e-13, 300, penalty, dtype="float64")
+    rng = np.random.default_rng(3)
+    upstream = rng.standard_normal(field.shape)
+
+    @tf.function
+    def loss(field, chi, denoised):
+        adjoint = filter_volume(field, kernel)
+        result = layer(adjoint, tf.square(kernel), chi, denoised)
+        return tf.reduce_sum(upstream * result.susceptibility)
+
+    tensors = [field, chi, denoised]
+    parameters = [penalty.log_lambda, penalty.p_decay]
+    with tf.GradientTape() as tape:
+        tape.watch(tensors)
+        value = loss(*tensors)
+    gradients = tape.gradient(value, tensors + [v.value for v in parameters])
+
+    for i in range(3):
+        direction = rng.standard_normal(field.shape)
+
+        def along(x, i=i):
+            return loss(*tensors[:i], x, *tensors[i + 1 :])
+
+        np.testing.assert_allclose(
+            np.sum(gradients[i] * direction),
+            numerical_gradient(along, tensors[i], direction, 1e-6),
+            rtol=1e-5,
+            atol=1e-8,
+        )
+    for variable, gradient in zip(parameters, gradients[3:], strict=True):
+        start = float(variable)
+
+        def at(value, variable=variable):
+            variable.assign(value)
+            return float(loss(*tensors))
+
+        # p = 2 is the end of its range: a one-sided difference there.
+        lower = start if start == 0 else start - 1e-5
+        expected = (at(start + 1e-5) - at(lower)) / (start + 1e-5 - lower)
+        variable.assign(start)
+        np.testing.assert_allclose(gradient, expected, rtol=2e-4)
+
+
+def test_gradient_error_follows_the_tolerance():
+    """The backward solve honours the layer's settings, no others."""
+    field, kernel, chi, denoised = layer_inputs()
+
+    def gradient(tolerance, max_iterations=300):
+        penalty = SchattenNorm(0.1, 1.3, dtype="float64")
+        layer = DataConsistency(1, tolerance, max_iterations, penalty, dtype="float64")
+        with tf.GradientTape() as tape:
+            tape.watch(denoised)
+            result = layer(field, tf.square(kernel), chi, denoised)
+            value = tf.reduce_sum(result.susceptibility**3)
+        return tape.gradient(value, denoised).numpy()
+
+    exact = gradient(1e-13)
+
+    def error(**settings):
+        return np.linalg.norm(gradient(**settings) - exact) / np.linalg.norm(exact)
+
+    assert error(tolerance=1e-8) < 1e-6
+    assert 1e-6 < error(tolerance=1e-3) < 0.05
+    assert error(tolerance=1e-13, max_iterations=1) > 1e-3
+
+
+def test_zero_sample_stays_zero_and_finite():
+    field, kernel, chi, denoised = layer_inputs(np.float32)
+    first = np.array([1.0, 0.0], np.float32).reshape(2, 1, 1, 1, 1)
+    layer = DataConsistency(mm_steps=2, penalty=SchattenNorm(0.1, 1.2))
+    tensors = [field * first, chi * first, denoised * first]
+    with tf.GradientTape() as tape:
+        tape.watch(tensors)
+        result = layer(tensors[0], tf.square(kernel), tensors[1], tensors[2])
+    assert np.isfinite(result.susceptibility).all()
+    assert (result.susceptibility.numpy()[1] == 0).all()
+    assert result.iterations.numpy()[1] == 0
+    gradients = tape.gradient(result.susceptibility, tensors)
+    assert all(np.isfinite(gradient).all() for gradient in gradients)
+
+
+def test_more_steps_lower_the_objective():
+    """With the published weights W^2 the penalty's factor is 2 lambda / p."""
+    field, kernel, chi, denoised = layer_inputs()
+    penalty = SchattenNorm(0.1, 1.2, dtype="float64")
+
+    def objective(mm_steps):
+        layer = DataConsistency(mm_steps, 1e-12, 200, penalty, dtype="float64")
+        adjoint = filter_volume(field, kernel)
+        result = layer(adjoint, tf.square(kernel), chi, denoised).susceptibility
+        misfit = filter_volume(result, kernel) - field
+        modulus = np.abs(result - denoised)
+        return float(tf.reduce_sum(misfit**2) + 0.2 / 1.2 * np.sum(modulus**1.2))
+
+    values = [objective(steps) for steps in (1, 2, 4, 8)]
+    assert all(b < a for a, b in zip(values, values[1:], strict=False))
+
+
+def test_config_round_trip():
+    layer = DataConsistency(2, 1e-5, 17, SchattenNorm(0.2, 1.1))
+    copy = keras.saving.deserialize_keras_object(
+        keras.saving.serialize_keras_object(layer)
+    )
+    assert copy.get_config() == layer.get_config()
+    assert float(copy.penalty.p) == pytest.approx(1.1)
+    with pytest.raises(ValueError, match="mm_steps=0"):
+        DataConsistency(mm_steps=0)
