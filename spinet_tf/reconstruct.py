@@ -7,6 +7,8 @@ import numpy as np
 import psutil
 import tensorflow as tf
 
+from spinet_tf.dipole_kernel import dipole_kernel
+from spinet_tf.dipole_operator import filter_volume
 from spinet_tf.errors import InputError
 
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -176,6 +178,37 @@ class Reconstructor:
             reports,
             time.monotonic() - start,
         )
+
+
+def reconstruct_classical(method, local_field, mask, voxel_size, b0_direction):
+    """Reconstruct one volume by a method without a network.
+
+    Args:
+        method: callable of local field, mask and the half spectrum of D, as in
+            `spinet_tf.classical`.
+        local_field: float32 `(x, y, z)` [ppm].
+        mask: `(x, y, z)`, 0 or 1.
+        voxel_size: three floats [mm].
+        b0_direction: three floats, in voxel axes.
+
+    Returns:
+        A `Reconstruction` without unrolls.
+    """
+    start = time.monotonic()
+    kernel = dipole_kernel(
+        np.shape(local_field),
+        np.asarray([voxel_size], np.float32),
+        np.asarray([b0_direction], np.float32),
+    )
+    susceptibility = method(local_field, mask, kernel[0].numpy())
+    volume = susceptibility[np.newaxis, ..., np.newaxis]
+    predicted = filter_volume(volume, kernel).numpy()[0, ..., 0]
+    return Reconstruction(
+        susceptibility,
+        data_consistency_error(predicted, local_field, mask),
+        [],
+        time.monotonic() - start,
+    )
 
 
 def data_consistency_error(predicted_field, local_field, mask):
