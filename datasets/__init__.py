@@ -1,0 +1,1 @@
+"""TFDS builders of the data SpiNet-QSM is trained and tested on."""

@@ -1,0 +1,1 @@
+"""Synthetic brains for quantitative susceptibility mapping."""

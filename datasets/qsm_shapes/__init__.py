@@ -1,0 +1,1 @@
+"""Geometric susceptibility sources for quantitative susceptibility mapping."""
