@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -63,8 +64,9 @@ def conjugate_gradient(
 
     Samples are independent: each has its own step sizes, stops when its residual is
     small enough, and stays as it is while others go on. A sample whose right side is
-    zero is zero. A sample that cannot improve (its curvature is no longer positive in
-    this precision) stops.
+    zero is zero. A sample that cannot improve in this precision stops too: its
+    residual has come down to rounding, or its curvature is no longer positive. Going
+    on would not be idle, it would in the end diverge.
 
     Args:
         operator: callable, `(batch, ...)` to `(batch, ...)`; A, self-adjoint and
@@ -101,6 +103,8 @@ def conjugate_gradient(
 
     rhs_norm = norm(rhs)
     solvable = rhs_norm > 0
+    rounding = np.finfo(rhs_norm.dtype.as_numpy_dtype).eps
+    target = tf.maximum(tf.cast(tolerance, rhs_norm.dtype), rounding) * rhs_norm
 
     if initial is None:
         value, residual = tf.zeros_like(rhs), rhs
@@ -135,7 +139,7 @@ def conjugate_gradient(
                 residual_dot_preconditioned=product,
                 residual_norm=residual_norm,
                 iterations=state.iterations + tf.cast(active, tf.int32),
-                active=active & (residual_norm > tolerance * rhs_norm),
+                active=active & (residual_norm > target),
             ),
         )
 
@@ -149,7 +153,7 @@ def conjugate_gradient(
         residual_dot_preconditioned=dot(residual, direction),
         residual_norm=residual_norm,
         iterations=tf.zeros_like(rhs_norm, tf.int32),
-        active=solvable & (residual_norm > tolerance * rhs_norm),
+        active=solvable & (residual_norm > target),
     )
     (end,) = tf.while_loop(goes_on, iterate, (start,))
     return Solution(

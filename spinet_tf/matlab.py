@@ -7,7 +7,7 @@ import warnings
 import h5py
 import numpy as np
 import scipy.io
-from scipy.io.matlab import MatReadWarning
+from scipy.io.matlab import MatReadError, MatReadWarning
 
 from spinet_tf.available_memory import check_fits_in_memory
 from spinet_tf.errors import InputError
@@ -47,6 +47,35 @@ def read_mat(path: str | os.PathLike, name: str | None = None) -> np.ndarray:
     if array.dtype.kind not in "biuf":
         raise InputError(f"{path}: the array is complex, expected real numbers")
     return array
+
+
+def read_number(path: str | os.PathLike, name: str) -> float:
+    """A single number of a MATLAB file, v4 to v7.
+
+    Args:
+        path: .mat file.
+        name: the number's name.
+
+    Returns:
+        The number.
+
+    Raises:
+        InputError: if the file is missing, damaged or of another kind, or has no
+            such single finite number.
+    """
+    if not os.path.isfile(path):
+        raise InputError(f"{path}: no such file")
+    try:
+        value = scipy.io.loadmat(path, appendmat=False, variable_names=[name])[name]
+        number = float(np.asarray(value).item())
+    except KeyError:
+        raise InputError(f"{path}: has no number {name!r}") from None
+    except (TypeError, ValueError, MatReadError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: cannot read the number {name}: {reason}") from None
+    if not math.isfinite(number):
+        raise InputError(f"{path}: expected {name} to be finite, found {number}")
+    return number
 
 
 def _read_scipy(path, name: str | None) -> np.ndarray:

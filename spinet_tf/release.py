@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from spinet_tf.errors import InputError
-from spinet_tf.matlab import read_mat_variables
+from spinet_tf.matlab import read_number
 from spinet_tf.model import SpiNetQSM
 
 FILTERS = 32
@@ -100,11 +100,7 @@ def _listed(names, most=4):
 
 def _read_statistics(path):
     """Mean and standard deviation of the training susceptibility [ppm]."""
-    variables = read_mat_variables(path, ("out_mean", "out_std"))
-    for name, value in variables.items():
-        if value.size != 1 or not np.isfinite(value).all():
-            raise InputError(f"{path}: expected {name} to be one finite number")
-    mean, std = (float(variables[name].item()) for name in ("out_mean", "out_std"))
+    mean, std = (read_number(path, name) for name in ("out_mean", "out_std"))
     if not std > 0:
         raise InputError(f"{path}: expected out_std > 0, found {std:g}")
     return mean, std

@@ -1,0 +1,168 @@
+"""The authors' network and results; their files are not part of this project."""
+
+import nibabel
+import numpy as np
+import pytest
+
+from spinet_tf.dipole_kernel import dipole_kernel
+from spinet_tf.errors import InputError
+from spinet_tf.reconstruct import Reconstructor
+from spinet_tf.release import convert_release, expected_tensors
+
+pytestmark = pytest.mark.reference
+
+
+def relative_error(x, reference):
+    return np.linalg.norm(x - reference) / np.linalg.norm(reference)
+
+
+@pytest.fixture(scope="module")
+def golden(reference_dir):
+    with np.load(reference_dir / "golden_48x40x32.npz") as file:
+        return dict(file)
+
+
+def inputs_of(golden):
+    return {
+        "local_field": golden["field"][np.newaxis, ..., np.newaxis],
+        "mask": golden["mask"][np.newaxis, ..., np.newaxis].astype("float32"),
+        "voxel_size": np.ones((1, 3), "float32"),
+        "b0_direction": np.array([[0, 0, 1]], "float32"),
+    }
+
+
+def unrolls_of(model, golden, **settings):
+    """Every unroll of the released network, computed with these solver settings."""
+    folded = model.folded()
+    for name, value in settings.items():
+        setattr(folded.data_consistency, name, value)
+    problem = folded.prepare(inputs_of(golden))
+    chi = problem.mask * problem.adjoint_field
+    for _ in range(3):
+        unroll = folded.unroll(problem, chi)
+        chi = unroll.susceptibility
+        yield unroll
+
+
+def complex_of(volume):
+    return volume.numpy()[0, ..., 0] + 1j * volume.numpy()[0, ..., 1]
+
+
+def test_learned_parameters(released_model):
+    assert released_model.lambda_ == pytest.approx(0.0378, abs=5e-5)
+    assert released_model.p == pytest.approx(1.5838, abs=5e-5)
+    assert released_model.chi_std == pytest.approx(0.02892724)
+
+
+def test_kernel(golden):
+    kernel = dipole_kernel((48, 40, 32), np.ones((1, 3)), [[0, 0, 1]], 1 / 3)
+    np.testing.assert_allclose(kernel[0], golden["dipole"][..., :17], atol=1e-6)
+
+
+def test_every_iterate_with_a_converged_solve(released_model, golden):
+    unrolls = unrolls_of(released_model, golden, tolerance=1e-7, max_iterations=60)
+    for k, unroll in enumerate(unrolls, start=1):
+        assert relative_error(complex_of(unroll.denoised), golden[f"z_{k}"]) < 1e-4
+        weights = unroll.weights.numpy()[0, ..., 0]
+        assert relative_error(weights, golden[f"w2_{k}"]) < 1e-4
+        chi = complex_of(unroll.susceptibility)
+        assert relative_error(chi, golden[f"chi_{k}"]) < 1e-4
+
+
+def test_result_with_the_default_tolerance(released_model, golden):
+    *_, last = unrolls_of(released_model, golden)
+    assert relative_error(complex_of(last.susceptibility), golden["chi_3"]) < 5e-4
+
+
+def test_iterating_past_convergence_stays_finite(released_model, golden):
+    unrolls = unrolls_of(released_model, golden, tolerance=0.0, max_iterations=1000)
+    *_, last = unrolls
+    assert relative_error(complex_of(last.susceptibility), golden["chi_3"]) < 1e-4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("precision", "bound"), [("float32", 3e-4), ("bfloat16", 6e-3)]
+)
+def test_in_vivo(precision, bound, released_model, reference_dir):
+    field, mask = (
+        np.asarray(nibabel.load(reference_dir / "invivo" / f"{name}.nii.gz").dataobj)
+        for name in ("localfield", "mask")
+    )
+    # The release's kernel is for 1 mm isotropic voxels.
+    reconstruct = Reconstructor(released_model, precision)
+    chi = reconstruct(field, mask, (1, 1, 1), (0, 0, 1)).susceptibility
+    with np.load(reference_dir / "golden_invivo_160.npz") as golden:
+        expected = golden["chi_3_in_mask"].real
+    assert relative_error(chi[mask > 0], expected) <= bound
+
+
+def write_checkpoint(path, change=lambda state: state):
+    torch = pytest.importorskip("torch")
+    state = {name: torch.ones(shape) for name, shape in expected_tensors().items()}
+    torch.save(change(state), path)
+
+
+def without(name):
+    return lambda state: {key: x for key, x in state.items() if key != name}
+
+
+def replaced(name, function):
+    return lambda state: {**state, name: function(state[name])}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (without("gen.3.weight"), "missing tensors: gen.3.weight"),
+        (
+            replaced("gen.0.weight", lambda x: x[:, :1]),
+            r"gen.0.weight \(32, 1, 3, 3, 3\) instead of \(32, 2, 3, 3, 3\)",
+        ),
+        (replaced("gen.5.weight", lambda x: x * float("nan")), "NaN or infinity"),
+        (replaced("p", lambda x: x * 3), "0 < p <= 2"),
+        (replaced("lambda_val", lambda x: -x), "lambda_val > 0"),
+        (lambda state: list(state.values()), "expected a dict of tensors"),
+        (lambda state: {"model": 3}, "missing tensors"),
+    ],
+)
+def test_a_checkpoint_that_is_not_theirs(change, message, reference_dir, tmp_path):
+    path = tmp_path / "weights.pth"
+    write_checkpoint(path, change)
+    with pytest.raises(InputError, match=message) as caught:
+        convert_release(path, reference_dir / "tr-stats.mat")
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+class _Payload:
+    def __reduce__(self):
+        return print, ("executed",)
+
+
+def test_a_pickle_is_not_executed(reference_dir, tmp_path, capsys):
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "weights.pth"
+    torch.save({"gen.0.weight": _Payload()}, path)
+    with pytest.raises(InputError, match="not a PyTorch checkpoint"):
+        convert_release(path, reference_dir / "tr-stats.mat")
+    assert "executed" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04broken"])
+def test_a_damaged_checkpoint(content, reference_dir, tmp_path):
+    path = tmp_path / "weights.pth"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="not a PyTorch checkpoint"):
+        convert_release(path, reference_dir / "tr-stats.mat")
+
+
+def test_missing_and_wrong_statistics(reference_dir, tmp_path):
+    weights = reference_dir / "model_weights.pth"
+    with pytest.raises(InputError, match="no such file"):
+        convert_release(tmp_path / "absent.pth", reference_dir / "tr-stats.mat")
+    with pytest.raises(InputError, match="absent.mat"):
+        convert_release(weights, tmp_path / "absent.mat")
+    (tmp_path / "text.mat").write_text("not MATLAB")
+    with pytest.raises(InputError, match="text.mat"):
+        convert_release(weights, tmp_path / "text.mat")
