@@ -4,13 +4,13 @@ import dataclasses
 
 import numpy as np
 
-from datasets.qsm_brain.brain_mask import random_mask
-from datasets.qsm_brain.deformation import View, random_head_view, random_patch_view
-from datasets.qsm_brain.lesions import add_lesions
-from datasets.qsm_brain.nuclei import add_nuclei
-from datasets.qsm_brain.tissues import draw_tissues, tissue_susceptibility
-from datasets.qsm_brain.tracts import tract_susceptibility
-from datasets.qsm_brain.vessels import draw_vessels
+from .brain_mask import random_mask
+from .deformation import View, random_head_view, random_patch_view
+from .lesions import add_lesions
+from .nuclei import add_nuclei
+from .tissues import draw_tissues, tissue_susceptibility
+from .tracts import tract_susceptibility
+from .vessels import draw_vessels
 
 LABELS = {"outside": 0, "csf": 1, "grey_matter": 2, "white_matter": 3}
 VESSEL_LABEL, LESION_LABEL = 20, 21

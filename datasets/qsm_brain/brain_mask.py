@@ -3,8 +3,8 @@
 import numpy as np
 from scipy import ndimage
 
-from datasets.qsm_brain.deformation import View
-from datasets.qsm_brain.random_fields import smooth_field
+from .deformation import View
+from .random_fields import smooth_field
 
 
 def random_mask(rng: np.random.Generator, view: View, brain: np.ndarray) -> np.ndarray:

@@ -6,8 +6,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from datasets.qsm_brain.random_fields import smooth_field
-from datasets.qsm_brain.template import load_template
+from .random_fields import smooth_field
+from .template import load_template
 
 # Where the deep grey nuclei are (MNI, mm): patches look there more often.
 _DEEP_GREY_CENTRES = np.array(

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from datasets.qsm_brain.deformation import View
-from datasets.qsm_brain.random_fields import log_uniform, smooth_field
+from .deformation import View
+from .random_fields import log_uniform, smooth_field
 
 
 @dataclasses.dataclass(frozen=True)

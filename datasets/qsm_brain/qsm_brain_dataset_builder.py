@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow_datasets as tfds
 
-from datasets.qsm_brain.brain import Brain, random_head, random_patch
+from .brain import Brain, random_head, random_patch
 
 _KINDS = {"patch": random_patch, "head": random_head}
 _SPLITS = ("train", "validation", "test")

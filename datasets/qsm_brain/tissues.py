@@ -6,9 +6,9 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from datasets.qsm_brain.deformation import View
-from datasets.qsm_brain.random_fields import log_uniform, smooth_field
-from datasets.qsm_brain.template import load_template
+from .deformation import View
+from .random_fields import log_uniform, smooth_field
+from .template import load_template
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 from scipy import ndimage
 
-from datasets.qsm_brain.template import load_template
+from .template import load_template
 
 # Polylines in MNI space [mm] of the right hemisphere, and the tract's radius [mm].
 _TRACTS = {

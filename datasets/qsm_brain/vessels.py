@@ -3,10 +3,10 @@
 import numpy as np
 from scipy import ndimage
 
-from datasets.qsm_brain.deformation import View
-from datasets.qsm_brain.random_fields import log_uniform
-from datasets.qsm_brain.tissues import Tissues
-from datasets.qsm_brain.tubes import draw_tubes
+from .deformation import View
+from .random_fields import log_uniform
+from .tissues import Tissues
+from .tubes import draw_tubes
 
 _STEP = 0.7  # voxels between the points of a tube
 

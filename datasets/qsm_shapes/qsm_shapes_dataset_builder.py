@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import tensorflow_datasets as tfds
 
-from datasets.qsm_shapes.shapes import random_shapes
+from .shapes import random_shapes
 
 _SPLITS = ("train", "validation", "test")
 
