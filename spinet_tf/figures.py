@@ -1,0 +1,114 @@
+"""Pictures of volumes: three orthogonal planes on one grey scale."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from spinet_tf.atomic_write import atomic_path
+from spinet_tf.errors import InputError
+
+ROW_INCHES = 2.6
+TITLE_INCHES = 0.3
+COLOUR_BAR_INCHES = 0.9
+MARGIN_VOXELS = 3
+
+
+def three_planes(
+    path,
+    volumes,
+    mask=None,
+    window=(-0.1, 0.1),
+    unit="ppm",
+    voxel_size=(1.0, 1.0, 1.0),
+):
+    """Write a picture with a row per volume: axial, coronal and sagittal plane.
+
+    The planes go through the middle of the mask and show its surroundings only. All
+    rows share the window, so an error map can be read beside the map it belongs to.
+    The axes are those of the array: x to the right, y or z up.
+
+    Args:
+        path: file to write; its suffix (".png", ".pdf") is the format.
+        volumes: dict of title to float array `(x, y, z)`, all on one grid.
+        mask: array `(x, y, z)`, the brain where it is greater than 0. Defaults to
+            None, the middle of the whole volume.
+        window: two floats, the values shown black and white. Defaults to +-0.1.
+        unit: str, of the values. Defaults to "ppm".
+        voxel_size: three floats [mm], for the aspect. Defaults to 1 mm.
+
+    Raises:
+        InputError: if the shapes differ, the mask is empty, the suffix is not that of
+            a picture or the file cannot be written.
+    """
+    figure = _draw(volumes, _shown_box(volumes, mask), window, unit, voxel_size)
+    formats = figure.canvas.get_supported_filetypes()
+    if Path(path).suffix[1:].lower() not in formats:
+        raise InputError(f"{path}: expected a picture's suffix such as .png or .pdf")
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=150)
+
+
+def _draw(volumes, box, window, unit, voxel_size):
+    middle = [(s.start + s.stop) // 2 for s in box]
+    extent = [(s.stop - s.start) * d for s, d in zip(box, voxel_size, strict=True)]
+    tallest = max(extent[1:])
+    widths = [ROW_INCHES / tallest * extent[axis] for axis in (0, 0, 1)]
+    figure = Figure(
+        figsize=(
+            TITLE_INCHES + sum(widths) + COLOUR_BAR_INCHES,
+            TITLE_INCHES + ROW_INCHES * len(volumes),
+        ),
+        layout="constrained",
+    )
+    axes = figure.subplots(
+        len(volumes), 3, squeeze=False, gridspec_kw={"width_ratios": widths}
+    )
+    for row, (title, volume) in zip(axes, volumes.items(), strict=True):
+        for panel, normal in zip(row, (2, 1, 0), strict=True):
+            across, up = (axis for axis in range(3) if axis != normal)
+            plane = np.take(volume, middle[normal], axis=normal)[box[across], box[up]]
+            margin = (tallest - extent[up]) / 2
+            picture = panel.imshow(
+                plane.T,
+                origin="lower",
+                cmap="gray",
+                vmin=window[0],
+                vmax=window[1],
+                extent=(0, extent[across], margin, margin + extent[up]),
+                interpolation="nearest",
+            )
+            panel.set(ylim=(0, tallest), facecolor=picture.to_rgba(0.0))
+            panel.set(xticks=[], yticks=[])
+            panel.spines[:].set_visible(False)
+        row[0].set_ylabel(title)
+    for panel, name in zip(axes[0], ("axial", "coronal", "sagittal"), strict=True):
+        panel.set_title(name)
+    figure.colorbar(
+        picture,
+        ax=axes,
+        label=unit,
+        ticks=np.linspace(*window, 5),
+        shrink=min(1, 1.5 / len(volumes)),
+    )
+    return figure
+
+
+def _shown_box(volumes, mask):
+    """Slices of the mask's bounding box with a margin, or of the whole volume."""
+    shapes = {title: np.shape(volume) for title, volume in volumes.items()}
+    shape = next(iter(shapes.values()))
+    if mask is not None:
+        shapes["mask"] = np.shape(mask)
+    for title, other in shapes.items():
+        if other != shape or len(other) != 3:
+            raise InputError(f"{title}: expected three axes as {shape}, got {other}")
+    if mask is None:
+        return [slice(0, n) for n in shape]
+    inside = np.nonzero(np.asarray(mask) > 0)
+    if inside[0].size == 0:
+        raise InputError("mask: expected a brain, got no voxel above 0")
+    return [
+        slice(max(i.min() - MARGIN_VOXELS, 0), min(i.max() + 1 + MARGIN_VOXELS, n))
+        for i, n in zip(inside, shape, strict=True)
+    ]
