@@ -1,0 +1,207 @@
+"""A susceptibility map against a reference: numbers, a table, a picture."""
+
+import json
+import math
+
+import numpy as np
+
+from spinet_tf.atomic_write import atomic_path
+from spinet_tf.errors import InputError
+from spinet_tf.figures import three_planes
+from spinet_tf.metrics_challenge import challenge_metrics, inside_mask
+from spinet_tf.metrics_regions import region_errors, region_statistics
+from spinet_tf.metrics_release import release_metrics
+
+# Name, what a table calls it, whether less or more is better, and decimals.
+TABLES = {
+    "release": (
+        "Release metrics: whole volume, not demeaned",
+        (
+            ("rmse", "RMSE [%]", "↓", 2),
+            ("hfen", "HFEN [%]", "↓", 2),
+            ("psnr", "pSNR [dB]", "↑", 2),
+            ("ssim", "SSIM", "↑", 4),
+        ),
+    ),
+    "challenge": (
+        "QSM challenge metrics: inside the mask",
+        (
+            ("nrmse", "NRMSE, demeaned [%]", "↓", 2),
+            ("nrmse_detrend", "NRMSE, detrended [%]", "↓", 2),
+            ("hfen", "HFEN [%]", "↓", 2),
+            ("correlation", "correlation", "↑", 4),
+            ("xsim", "XSIM", "↑", 4),
+            ("coverage", "share of the mask covered", "↑", 4),
+            ("nrmse_tissue", "NRMSE tissue, detrended [%]", "↓", 2),
+            ("nrmse_blood", "NRMSE blood, detrended [%]", "↓", 2),
+            ("nrmse_dgm", "NRMSE deep grey, detrended [%]", "↓", 2),
+            ("dgm_linearity", "deep grey |1 - slope|", "↓", 4),
+            ("calc_moment_dev", "calcification moment [ppm voxels]", "↓", 3),
+            ("calc_streak", "calcification streaks", "↓", 4),
+        ),
+    ),
+}
+
+
+def evaluate(reconstruction, reference, mask, segmentation=None):
+    """Metrics of both families, and means per region.
+
+    Both maps are set to zero outside the mask. Where the reconstruction is not finite
+    it counts as 0, which the coverage tells.
+
+    Args:
+        reconstruction: float array `(x, y, z)`, susceptibility [ppm].
+        reference: float array `(x, y, z)`, susceptibility [ppm], finite in the mask.
+        mask: array `(x, y, z)`, the brain where it is greater than 0.
+        segmentation: integer array `(x, y, z)` of the labels in
+            `spinet_tf.metrics_regions.REGION_NAMES`. Defaults to None: no errors and
+            means per region.
+
+    Returns:
+        dict: `release`, of `spinet_tf.metrics_release`; `challenge`, of
+        `spinet_tf.metrics_challenge` and, with a segmentation, the errors of
+        `spinet_tf.metrics_regions`; `regions`, its list of statistics, or [].
+
+    Raises:
+        InputError: if shapes differ, the mask is empty, or the reference is zero
+            everywhere or not finite somewhere in the mask.
+    """
+    reconstruction, reference, mask = map(np.asarray, (reconstruction, reference, mask))
+    _check(reconstruction, reference, mask, segmentation)
+    mask = mask > 0
+    maps = inside_mask(reconstruction, reference, mask)
+    challenge = challenge_metrics(*maps, mask)
+    regions = []
+    if segmentation is not None:
+        challenge |= region_errors(*maps, mask, segmentation)
+        regions = region_statistics(*maps, mask, segmentation)
+    return {
+        "release": release_metrics(*maps),
+        "challenge": challenge,
+        "regions": regions,
+    }
+
+
+def format_table(results):
+    """Plain text of evaluations side by side.
+
+    Args:
+        results: dict of a method's name to what `evaluate` returned for it, all
+            against the same reference.
+
+    Returns:
+        str of several lines. An arrow tells whether less or more is better; "-" is a
+        value that is not defined.
+    """
+    blocks = []
+    for family, (title, metrics) in TABLES.items():
+        rows = [("", "", *results)]
+        for name, label, arrow, decimals in metrics:
+            values = [result[family].get(name) for result in results.values()]
+            if any(value is not None for value in values):
+                cells = (_number(value, decimals) for value in values)
+                rows.append((label, arrow, *cells))
+        blocks.append(_align(title, rows))
+    first = next(iter(results.values()))
+    if first["regions"]:
+        rows = [("", "voxels", "reference", *results)]
+        for regions in zip(*(r["regions"] for r in results.values()), strict=True):
+            cells = [_mean_and_std(region, "reconstruction") for region in regions]
+            reference = _mean_and_std(regions[0], "reference")
+            name, voxels = regions[0]["name"], str(regions[0]["voxels"])
+            rows.append((name, voxels, reference, *cells))
+        blocks.append(_align("Regions: mean ± standard deviation [ppm]", rows))
+    return "\n\n".join(blocks)
+
+
+def write_evaluation(path, results):
+    """Write evaluations as strict JSON; a value that is not finite becomes null.
+
+    Args:
+        path: file to write.
+        results: what `evaluate` returned, or a dict of such.
+
+    Raises:
+        InputError: if the file cannot be written.
+    """
+    text = json.dumps(_finite_or_none(results), indent=2, allow_nan=False)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text + "\n")
+
+
+def write_comparison(path, reconstruction, reference, mask, voxel_size):
+    """Write a picture of reconstruction, reference and error in three planes.
+
+    Args:
+        path: file to write; its suffix (".png", ".pdf") is the format.
+        reconstruction: float array `(x, y, z)`, susceptibility [ppm].
+        reference: float array `(x, y, z)`, susceptibility [ppm].
+        mask: array `(x, y, z)`, the brain where it is greater than 0.
+        voxel_size: three floats [mm].
+
+    Raises:
+        InputError: if shapes differ or the file cannot be written.
+    """
+    reconstruction, reference, mask = map(np.asarray, (reconstruction, reference, mask))
+    _check(reconstruction, reference, mask)
+    reconstruction, reference = inside_mask(reconstruction, reference, mask > 0)
+    rows = {
+        "reconstruction": reconstruction,
+        "reference": reference,
+        "error": reconstruction - reference,
+    }
+    three_planes(path, rows, mask, voxel_size=voxel_size)
+
+
+def _check(reconstruction, reference, mask, segmentation=None):
+    if reconstruction.ndim != 3:
+        raise InputError(
+            f"reconstruction: expected three axes, got shape {reconstruction.shape}"
+        )
+    others = {"reference": reference, "mask": mask}
+    if segmentation is not None:
+        others["segmentation"] = segmentation
+    for name, volume in others.items():
+        if np.shape(volume) != reconstruction.shape:
+            raise InputError(
+                f"{name}: expected the reconstruction's shape {reconstruction.shape}, "
+                f"got {np.shape(volume)}"
+            )
+    inside = reference[mask > 0]
+    if inside.size == 0:
+        raise InputError("mask: expected a brain, got no voxel above 0")
+    bad = np.count_nonzero(~np.isfinite(inside))
+    if bad:
+        raise InputError(
+            f"reference: expected finite values in the mask, got {bad} that are not"
+        )
+    if not inside.any():
+        raise InputError("reference: expected a susceptibility map, got only zeros")
+
+
+def _number(value, decimals):
+    if value is None or math.isnan(value):
+        return "-"
+    return f"{value:.{decimals}f}"
+
+
+def _mean_and_std(region, which):
+    return f"{region[f'{which}_mean']:.4f} ± {region[f'{which}_std']:.4f}"
+
+
+def _align(title, rows):
+    """A title and rows of text, the first column flush left and the others right."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = [title]
+    for first, *others in rows:
+        cells = [c.rjust(w) for c, w in zip(others, widths[1:], strict=True)]
+        lines.append("  ".join(["", first.ljust(widths[0]), *cells]))
+    return "\n".join(lines)
+
+
+def _finite_or_none(value):
+    if isinstance(value, dict):
+        return {key: _finite_or_none(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite_or_none(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
