@@ -1,27 +1,18 @@
-"""Flags for voxel size and B0 direction, and what they come to."""
+"""Voxel size and B0 direction from the flags or the affine."""
 
-
-def add_geometry_arguments(parser):
-    """Add `--voxel-size` and `--b0-dir`."""
-    parser.add_argument(
-        "--voxel-size",
-        default="auto",
-        metavar="auto|X,Y,Z",
-        help="voxel size in mm; auto: from the NIfTI affine",
-    )
-    parser.add_argument(
-        "--b0-dir",
-        default="auto",
-        metavar="auto|X,Y,Z",
-        help="B0 direction in voxel axes, of any length; auto: from the NIfTI affine",
-    )
+from spinet_tf.errors import InputError
+from spinet_tf.scan_geometry import (
+    check_voxel_size,
+    normalise_b0_direction,
+    parse_vector,
+)
 
 
 def resolve_geometry(arguments, volume):
-    """Voxel size and B0 direction from the flags or the volume's affine; printed.
+    """Find the voxel size and B0 direction of a volume, and print them.
 
     Args:
-        arguments: the parsed flags.
+        arguments: the parsed flags, with `voxel_size` and `b0_dir`.
         volume: `spinet_tf.volume.Volume`.
 
     Returns:
@@ -32,12 +23,6 @@ def resolve_geometry(arguments, volume):
         InputError: a flag is not a usable vector, or is "auto" for a volume without
             an affine.
     """
-    from spinet_tf.errors import InputError
-    from spinet_tf.scan_geometry import (
-        check_voxel_size,
-        normalise_b0_direction,
-        parse_vector,
-    )
 
     def resolve(flag, text, from_affine, check):
         if text != "auto":
@@ -52,10 +37,10 @@ def resolve_geometry(arguments, volume):
     b0_direction, b0_source = resolve(
         "--b0-dir", arguments.b0_dir, volume.b0_direction, normalise_b0_direction
     )
-    print(f"voxel size    {_format(voxel_size)} mm ({voxel_size_source})")
-    print(f"B0 direction  {_format(b0_direction)} in voxel axes ({b0_source})")
+    if b0_source == "from the affine" and volume.sform_code == volume.qform_code == 0:
+        b0_source = "assumed, the header gives no orientation"
+    edges = " x ".join(f"{edge:.6g}" for edge in voxel_size)
+    components = ", ".join(f"{component:.6g}" for component in b0_direction)
+    print(f"voxel size    {edges} mm ({voxel_size_source})")
+    print(f"B0 direction  {components} in voxel axes ({b0_source})")
     return voxel_size, b0_direction
-
-
-def _format(vector):
-    return " x ".join(f"{component:.6g}" for component in vector)

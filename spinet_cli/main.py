@@ -1,46 +1,87 @@
 """Parses the command line and runs a subcommand."""
 
+import argparse
 import importlib
+import io
 import os
 import re
 import sys
 import warnings
 
 from absl import flags
-from absl.flags import argparse_flags
 
-SUBCOMMANDS = {
-    "reconstruct": "local field to susceptibility",
-    "evaluate": "a susceptibility map against a reference",
-    "simulate": "susceptibility to local field",
-    "convert": "the authors' PyTorch checkpoint to a .keras model",
-}
+from spinet_cli.arguments import build_parser
+
 BAD_INPUT = 2
 INTERRUPTED = 130
+BROKEN_PIPE = 141
 
 
-class _OneLineParser(argparse_flags.ArgumentParser):
+class _OneLineParser(argparse.ArgumentParser):
     """Reports a wrong command line in one line, without the usage text."""
 
     def error(self, message):
-        self.exit(BAD_INPUT, f"{self.prog}: error: {message}\n")
+        self.exit(BAD_INPUT, f"{self.prog}: error: {_one_line(message)}\n")
 
 
-def _build_parser():
-    parser = _OneLineParser(
-        prog="spinet-qsm",
-        description="Quantitative susceptibility mapping with SpiNet-QSM.",
-        epilog="Every subcommand takes --flagfile FILE with one flag a line.",
-    )
-    subparsers = parser.add_subparsers(dest="subcommand", required=True)
-    for name, summary in SUBCOMMANDS.items():
-        module = importlib.import_module(f"spinet_cli.{name}")
-        subparser = subparsers.add_parser(
-            name, help=summary, description=module.__doc__, allow_abbrev=False
-        )
-        module.add_arguments(subparser)
-        subparser.set_defaults(run=module.run)
-    return parser
+def main(argv=None):
+    """Run the command line.
+
+    Args:
+        argv: list of str, without the program's name. Defaults to `sys.argv[1:]`.
+
+    Returns:
+        Exit code: 0, 2 for bad input, 130 when interrupted, 141 when nobody reads the
+        output any more.
+    """
+    argv = sys.argv[1:] if argv is None else list(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file name or an arrow that the terminal cannot show is no reason to fail.
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        with warnings.catch_warnings():
+            # Ours are for the user, those of the libraries are not.
+            warnings.simplefilter("ignore")
+            warnings.filterwarnings("always", module="spinet_")
+            warnings.showwarning = _show_warning
+            exit_code = _run(argv)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    return exit_code
+
+
+def _run(argv):
+    try:
+        argv = _join_negative_vectors(_expand_flagfiles(argv))
+        arguments = build_parser(_OneLineParser).parse_args(argv)
+    except SystemExit as stop:  # how argparse ends --help and a wrong command line
+        return stop.code
+    except flags.Error as error:
+        return _report_error(str(error).removeprefix("ERROR:: "))
+    # Only now: what follows imports TensorFlow.
+    from spinet_tf.errors import InputError
+
+    try:
+        importlib.import_module(f"spinet_cli.{arguments.subcommand}").run(arguments)
+    except InputError as error:
+        return _report_error(error)
+    return 0
+
+
+def _expand_flagfiles(argv):
+    """Put the lines of each `--flagfile` in its place."""
+    try:
+        expanded = flags.FlagValues().read_flags_from_files(argv)
+    except UnicodeDecodeError as error:
+        raise flags.Error("--flagfile: expected a text file") from error
+    for word in expanded:
+        if word not in argv and not re.match(r"--[\w-]+(=|$)", word):
+            raise flags.Error(f"--flagfile: expected --flag=value a line, got {word!r}")
+    return expanded
 
 
 def _join_negative_vectors(argv):
@@ -55,39 +96,17 @@ def _join_negative_vectors(argv):
     return joined
 
 
+def _report_error(error):
+    print(f"spinet-qsm: error: {_one_line(error)}", file=sys.stderr)
+    return BAD_INPUT
+
+
 def _show_warning(message, *_args, **_kwargs):
-    print(f"spinet-qsm: warning: {message}", file=sys.stderr)
+    print(f"spinet-qsm: warning: {_one_line(message)}", file=sys.stderr)
 
 
-def main(argv=None):
-    """Run the command line.
-
-    Args:
-        argv: list of str, without the program's name. Defaults to `sys.argv[1:]`.
-
-    Returns:
-        Exit code: 0, 2 for bad input, 130 when interrupted.
-    """
-    warnings.showwarning = _show_warning
-    argv = sys.argv[1:] if argv is None else list(argv)
-    try:
-        arguments = _build_parser().parse_args(_join_negative_vectors(argv))
-    except flags.Error as error:
-        print(f"spinet-qsm: error: {error}", file=sys.stderr)
-        return BAD_INPUT
-    # Only now: what follows imports TensorFlow through the package.
-    from spinet_tf.errors import InputError
-
-    try:
-        arguments.run(arguments)
-    except InputError as error:
-        print(f"spinet-qsm: error: {error}", file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+def _one_line(message):
+    return " ".join(str(message).split())
 
 
 if __name__ == "__main__":

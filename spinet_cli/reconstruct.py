@@ -1,200 +1,154 @@
-"""Reconstruct a susceptibility map from a local field."""
+"""`spinet-qsm reconstruct`: a susceptibility map from a local field."""
 
-from spinet_cli.geometry import add_geometry_arguments, resolve_geometry
+import contextlib
+import dataclasses
+import functools
+import os
+import re
+import sys
 
-METHODS = ("spinet", "tkd", "tikhonov")
-
-
-def add_arguments(parser):
-    """Add the flags of `spinet-qsm reconstruct`."""
-    files = parser.add_argument_group("files")
-    files.add_argument(
-        "--field",
-        required=True,
-        metavar="FILE",
-        help="local field: .nii, .nii.gz, or .mat (file.mat:NAME for one of several)",
-    )
-    files.add_argument(
-        "--mask", required=True, metavar="FILE", help="brain mask, 0 and 1, same grid"
-    )
-    files.add_argument(
-        "--mask-threshold",
-        type=float,
-        metavar="T",
-        help="for a probability mask: inside is above T",
-    )
-    files.add_argument(
-        "--output",
-        required=True,
-        metavar="FILE",
-        help="susceptibility [ppm], .nii or .nii.gz; a .json sidecar and a .png "
-        "picture are written beside it",
-    )
-    files.add_argument(
-        "--iterates", metavar="DIR", help="write the map after each unroll there"
-    )
-
-    field = parser.add_argument_group("field")
-    field.add_argument(
-        "--field-units", choices=("ppm", "hz", "rad"), default="ppm", help="default ppm"
-    )
-    field.add_argument(
-        "--b0", type=float, metavar="T", help="field strength in tesla, for hz and rad"
-    )
-    field.add_argument(
-        "--te", type=float, metavar="S", help="echo time in seconds, for rad"
-    )
-    add_geometry_arguments(field)
-
-    method = parser.add_argument_group("method")
-    method.add_argument(
-        "--method", choices=METHODS, default="spinet", help="default spinet"
-    )
-    method.add_argument(
-        "--model", metavar="FILE", help="a .keras model, for the method spinet"
-    )
-    method.add_argument(
-        "--precision",
-        choices=("float32", "bfloat16"),
-        default="float32",
-        help="of the CNN; the physics is float32; default float32",
-    )
+from spinet_cli.geometry import resolve_geometry
+from spinet_cli.outputs import check_outputs
+from spinet_tf import __version__
+from spinet_tf.atomic_write import atomic_paths, made_folder, write_json
+from spinet_tf.classical import CLASSICAL_METHODS
+from spinet_tf.errors import InputError
+from spinet_tf.field_units import check_units, ppm_per_unit
+from spinet_tf.figures import three_planes
+from spinet_tf.model_files import load_model
+from spinet_tf.nifti import check_output_path, read_mask, read_volume, write_volume
+from spinet_tf.reconstruct import Reconstructor, reconstruct_classical
+from spinet_tf.volume import check_field, check_same_grid
 
 
 def run(arguments):
-    """Run `spinet-qsm reconstruct`."""
-    field, mask, voxel_size, b0_direction = _read(arguments)
-    reconstruction, details = _METHOD_RUNNERS[arguments.method](
-        arguments, field, mask, voxel_size, b0_direction
-    )
-    _write(arguments, field, mask, voxel_size, b0_direction, reconstruction, details)
+    """Run `spinet-qsm reconstruct`.
+
+    Args:
+        arguments: the parsed flags.
+
+    Raises:
+        InputError: a flag or file that cannot be used, or not written.
+    """
+    _check_flags(arguments)
+    prepare = _prepare_spinet if arguments.method == "spinet" else _prepare_classical
+    solve, method_details, unrolls = prepare(arguments)
+    outputs = _output_paths(arguments, unrolls)
+    with contextlib.ExitStack() as stack:
+        if arguments.iterates:
+            stack.enter_context(made_folder(arguments.iterates))
+        check_outputs(outputs, [arguments.field, arguments.mask])
+        field, mask = _read(arguments)
+        voxel_size, b0_direction = resolve_geometry(arguments, field)
+        result = solve(field.data, mask.data, voxel_size, b0_direction)
+        details = {
+            "Method": arguments.method,
+            **method_details,
+            "Field": arguments.field,
+            "FieldUnits": arguments.field_units,
+            "FieldStrength": arguments.b0,
+            "EchoTime": arguments.te,
+            "Mask": arguments.mask,
+            "VoxelSize": [round(edge, 6) for edge in voxel_size],
+            "B0Direction": [round(component, 6) for component in b0_direction],
+        }
+        with atomic_paths(outputs) as paths:
+            _write(paths, field, mask, voxel_size, result, details)
+    print(f"data-consistency error  {result.data_consistency:.4f}")
+    print(f"wall time               {result.seconds:.1f} s")
+    for path in outputs:
+        print(f"wrote {path}")
 
 
-def _read(arguments):
-    """Check every input before the work begins."""
-    import dataclasses
-    from pathlib import Path
-
-    from spinet_tf.atomic_write import check_writable
-    from spinet_tf.errors import InputError
-    from spinet_tf.field_units import check_units, field_to_ppm
-    from spinet_tf.nifti import check_output_path, read_mask, read_volume
-    from spinet_tf.volume import check_field, check_same_grid
-
-    if arguments.method == "spinet" and not arguments.model:
-        raise InputError("--model: the method spinet needs a .keras model")
-    if arguments.method != "spinet" and (arguments.model or arguments.iterates):
+def _check_flags(arguments):
+    """What can be refused without reading a file."""
+    if arguments.method == "spinet":
+        if not arguments.model:
+            raise InputError("--model: the method spinet needs a .keras model")
+    elif arguments.model or arguments.iterates or arguments.precision != "float32":
         raise InputError(
-            f"--model and --iterates go with the method spinet, got {arguments.method}"
+            "--model, --iterates and --precision go with the method spinet, "
+            f"got {arguments.method}"
         )
+    ppm_per_unit(arguments.field_units, arguments.b0, arguments.te)
     check_output_path(arguments.output)
-    if arguments.iterates:
-        check_writable(Path(arguments.iterates) / "unroll-1.nii.gz", make_folder=True)
-
-    field = read_volume(arguments.field)
-    mask = read_mask(arguments.mask, arguments.mask_threshold)
-    check_same_grid(field, mask)
-    field = check_field(field, mask)
-    ppm = field_to_ppm(field.data, arguments.field_units, arguments.b0, arguments.te)
-    check_units(ppm[mask.data], arguments.field_units)
-    voxel_size, b0_direction = resolve_geometry(arguments, field)
-    field = dataclasses.replace(field, data=ppm * mask.data)
-    return field, mask, voxel_size, b0_direction
 
 
-def _run_spinet(arguments, field, mask, voxel_size, b0_direction):
-    import sys
-
-    from spinet_tf.model_files import load_model
-    from spinet_tf.reconstruct import Reconstructor
+def _prepare_spinet(arguments):
+    """The callable that reconstructs, details for the sidecar, number of unrolls."""
+    model = load_model(arguments.model)
 
     def show_progress(k, report):
         print(
-            f"unroll {k}/{model.unrolls}: {report.seconds:.1f} s, "
+            f"unroll {k} of {model.unrolls}: {report.seconds:.1f} s, "
             f"{report.iterations} solver iterations, "
             f"residual {report.relative_residual:.1e}",
             file=sys.stderr,
             flush=True,
         )
 
-    model = load_model(arguments.model)
     reconstructor = Reconstructor(model, arguments.precision)
-    reconstruction = reconstructor(
-        field.data, mask.data, voxel_size, b0_direction, show_progress
-    )
-    return reconstruction, {
+    details = {
         "Model": arguments.model,
-        "Precision": arguments.precision,
         "Lambda": model.lambda_,
         "P": model.p,
-        "SolverIterations": [u.iterations for u in reconstruction.unrolls],
-        "SolverResidual": [u.relative_residual for u in reconstruction.unrolls],
+        "Precision": arguments.precision,
     }
+    solve = functools.partial(reconstructor, progress=show_progress)
+    return solve, details, model.unrolls
 
 
-def _run_classical(arguments, field, mask, voxel_size, b0_direction):
-    from spinet_tf.classical import CLASSICAL_METHODS
-    from spinet_tf.reconstruct import reconstruct_classical
-
+def _prepare_classical(arguments):
     method = CLASSICAL_METHODS[arguments.method]
-    reconstruction = reconstruct_classical(
-        method, field.data, mask.data, voxel_size, b0_direction
-    )
-    return reconstruction, {}
+    return functools.partial(reconstruct_classical, method), {}, 0
 
 
-_METHOD_RUNNERS = {
-    "spinet": _run_spinet,
-    "tkd": _run_classical,
-    "tikhonov": _run_classical,
-}
+def _output_paths(arguments, unrolls):
+    """The map, its sidecar and picture, and the maps of the unrolls."""
+    stem = re.sub(r"\.nii(\.gz)?$", "", arguments.output, flags=re.IGNORECASE)
+    paths = [arguments.output, f"{stem}.json", f"{stem}.png"]
+    if arguments.iterates:
+        paths += [
+            os.path.join(arguments.iterates, f"unroll-{k}.nii.gz")
+            for k in range(1, unrolls + 1)
+        ]
+    return paths
 
 
-def _write(arguments, field, mask, voxel_size, b0_direction, reconstruction, details):
-    """Write the map, the sidecar, the picture and the iterates."""
-    from pathlib import Path
+def _read(arguments):
+    """The local field in ppm, zero outside the mask, and the mask."""
+    units = (arguments.field_units, arguments.b0, arguments.te)
+    field = read_volume(arguments.field)
+    mask = read_mask(arguments.mask, arguments.mask_threshold)
+    check_same_grid(field, mask)
+    field = check_field(field, mask)
+    check_units(field.data[mask.data], *units, field.name)
+    ppm = field.data * mask.data * ppm_per_unit(*units)
+    return dataclasses.replace(field, data=ppm), mask
 
-    from spinet_tf import __version__
-    from spinet_tf.atomic_write import write_json
-    from spinet_tf.figures import three_planes
-    from spinet_tf.nifti import write_volume
+
+def _write(paths, field, mask, voxel_size, result, details):
+    output, sidecar, picture, *iterates = paths
 
     def write_map(path, data):
         write_volume(path, data, field, voxel_size, "susceptibility [ppm]")
-        print(f"wrote {path}")
 
-    write_map(arguments.output, reconstruction.susceptibility)
-    if arguments.iterates:
-        for k, unroll in enumerate(reconstruction.unrolls, start=1):
-            path = Path(arguments.iterates) / f"unroll-{k}.nii.gz"
-            write_map(path, unroll.susceptibility)
-
-    stem = arguments.output.removesuffix(".gz").removesuffix(".nii")
+    write_map(output, result.susceptibility)
+    for path, unroll in zip(iterates, result.unrolls, strict=False):
+        write_map(path, unroll.susceptibility)
+    if result.unrolls:
+        details["SolverIterations"] = [u.iterations for u in result.unrolls]
+        details["SolverResidual"] = [u.relative_residual for u in result.unrolls]
     write_json(
-        f"{stem}.json",
+        sidecar,
         {
-            "Method": arguments.method,
             "Units": "ppm",
-            "FieldUnits": arguments.field_units,
-            "FieldStrength": arguments.b0,
-            "EchoTime": arguments.te,
-            "VoxelSize": voxel_size,
-            "B0Direction": b0_direction,
             **details,
-            "DataConsistencyError": reconstruction.data_consistency,
-            "WallTime": reconstruction.seconds,
+            "DataConsistencyError": result.data_consistency,
+            "WallTime": round(result.seconds, 2),
             "Software": "spinet-tf",
             "SoftwareVersion": __version__,
         },
     )
-    three_planes(
-        f"{stem}.png",
-        {"local field": field.data, "susceptibility": reconstruction.susceptibility},
-        mask.data,
-        voxel_size=voxel_size,
-    )
-    print(f"wrote {stem}.json and {stem}.png")
-    print(
-        f"{reconstruction.seconds:.1f} s, "
-        f"data-consistency error {reconstruction.data_consistency:.3f}"
-    )
+    volumes = {"local field": field.data, "susceptibility": result.susceptibility}
+    three_planes(picture, volumes, mask.data, voxel_size=voxel_size)

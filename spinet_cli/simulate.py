@@ -1,52 +1,24 @@
-"""Simulate a local field from a susceptibility map."""
+"""`spinet-qsm simulate`: a local field from a susceptibility map."""
 
-from spinet_cli.geometry import add_geometry_arguments, resolve_geometry
+import math
 
-
-def add_arguments(parser):
-    """Add the flags of `spinet-qsm simulate`."""
-    parser.add_argument(
-        "--susceptibility", required=True, metavar="FILE", help="[ppm], NIfTI or .mat"
-    )
-    parser.add_argument(
-        "--mask", required=True, metavar="FILE", help="brain mask, 0 and 1"
-    )
-    parser.add_argument(
-        "--output", required=True, metavar="FILE", help="local field [ppm], NIfTI"
-    )
-    parser.add_argument(
-        "--mask-threshold",
-        type=float,
-        metavar="T",
-        help="for a probability mask: inside is above T",
-    )
-    parser.add_argument(
-        "--noise",
-        type=float,
-        default=0.0,
-        metavar="S",
-        help="standard deviation of white noise in ppm; default 0",
-    )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="of the noise, at least 0; default 0"
-    )
-    add_geometry_arguments(parser)
+from spinet_cli.geometry import resolve_geometry
+from spinet_cli.outputs import check_outputs
+from spinet_tf.errors import InputError
+from spinet_tf.nifti import check_output_path, read_mask, read_volume, write_volume
+from spinet_tf.simulate import simulate_field
+from spinet_tf.volume import check_field, check_same_grid
 
 
 def run(arguments):
-    """Run `spinet-qsm simulate`."""
-    import math
+    """Run `spinet-qsm simulate`.
 
-    from spinet_tf.errors import InputError
-    from spinet_tf.nifti import (
-        check_output_path,
-        read_mask,
-        read_volume,
-        write_volume,
-    )
-    from spinet_tf.simulate import simulate_field
-    from spinet_tf.volume import check_field, check_same_grid
+    Args:
+        arguments: the parsed flags.
 
+    Raises:
+        InputError: a flag or file that cannot be used, or not written.
+    """
     if not (math.isfinite(arguments.noise) and arguments.noise >= 0):
         raise InputError(
             f"--noise: expected a standard deviation of at least 0 ppm, "
@@ -55,6 +27,8 @@ def run(arguments):
     if arguments.seed < 0:
         raise InputError(f"--seed: expected at least 0, got {arguments.seed}")
     check_output_path(arguments.output)
+    check_outputs([arguments.output], [arguments.susceptibility, arguments.mask])
+
     susceptibility = read_volume(arguments.susceptibility)
     mask = read_mask(arguments.mask, arguments.mask_threshold)
     check_same_grid(susceptibility, mask)

@@ -1,9 +1,11 @@
 """Output files that are either complete or not there at all."""
 
 import contextlib
+import json
+import math
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from spinet_tf.errors import InputError
@@ -24,7 +26,8 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         Path for the block to write to.
 
     Raises:
-        InputError: if `path` cannot be written (see `check_writable`).
+        InputError: if `path` cannot be written (see `check_writable`), or the system
+            refuses it while the block writes, as when the disk is full.
     """
     path = Path(path)
     check_writable(path)
@@ -32,9 +35,72 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            reason = error.strerror or error
+            raise InputError(f"{path}: cannot be written, {reason}") from error
         raise
+
+
+@contextlib.contextmanager
+def atomic_paths(paths: Iterable[str | os.PathLike]) -> Iterator[list[Path]]:
+    """Temporary paths that all become `paths` when the block succeeds, or none.
+
+    Args:
+        paths: files to write.
+
+    Yields:
+        Paths for the block to write to, in the order of `paths`.
+
+    Raises:
+        InputError: as `atomic_path`.
+    """
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(atomic_path(path)) for path in paths]
+
+
+@contextlib.contextmanager
+def made_folder(path: str | os.PathLike) -> Iterator[Path]:
+    """Folder that is there for the block, and gone again if it was new and that fails.
+
+    Args:
+        path: folder in an existing folder.
+
+    Yields:
+        `path`.
+
+    Raises:
+        InputError: if it cannot be made.
+    """
+    path = Path(path)
+    is_new = not os.path.isdir(path)
+    try:
+        path.mkdir(exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be made, {error.strerror}") from error
+    try:
+        yield path
+    except BaseException:
+        if is_new:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        raise
+
+
+def write_json(path: str | os.PathLike, content: dict) -> None:
+    """Write a JSON file; nan and infinity, which JSON does not have, become null.
+
+    Args:
+        path: file to write; written completely or not at all.
+        content: dict of dict, list, tuple, str, numbers, bool and None.
+
+    Raises:
+        InputError: if `path` cannot be written.
+    """
+    text = json.dumps(_without_nan(content), indent=2, allow_nan=False)
+    with atomic_path(path) as temporary:
+        temporary.write_text(f"{text}\n")
 
 
 def check_writable(path: str | os.PathLike) -> None:
@@ -70,3 +136,13 @@ def check_writable(path: str | os.PathLike) -> None:
 def _temporary_beside(path: Path) -> Path:
     suffix = "".join(path.suffixes[-2:])
     return path.with_name(f".{uuid.uuid4().hex}{suffix}")
+
+
+def _without_nan(value):
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -9,40 +9,37 @@ from spinet_tf.errors import InputError
 GYROMAGNETIC_RATIO = 42.577478518
 """Of the proton, divided by 2 pi [MHz/T]."""
 
-UNITS = ("ppm", "hz", "rad")
+UNITS = {"ppm": "ppm", "hz": "Hz", "rad": "radians"}
+"""Name in code and on the command line, and in messages."""
 
-# The 99th percentile of |local field| of a brain is 0.02 to 0.3 ppm. The limits
-# are wide, so that simulations and bleedings pass. In Hz and radians the lower one
-# is higher: a field that is in ppm already would shrink to 1e-4..1e-3.
-LARGEST_FIELD = 2.0
+# The 99th percentile of |local field| of a brain is 0.02 to 0.3 ppm. The limits are
+# wider, so that simulations and bleedings pass. In Hz and radians the lower one is
+# higher: a field that is in ppm already would shrink to 1e-4..1e-3.
+LARGEST_FIELD = 0.6
 SMALLEST_FIELD = {"ppm": 1e-4, "hz": 1e-3, "rad": 1e-3}
-TOO_LARGE = {
-    "ppm": "the values look like Hz, radians or ppb",
-    "hz": "the values look like rad/s or ppb, or the field strength is too low",
-    "rad": "the values look like Hz or ppb, or the echo time is too short",
-}
-TOO_SMALL = {
-    "ppm": "the values look like Tesla or a fraction of B0 (1e-6 of a ppm)",
-    "hz": "the values look like ppm already",
-    "rad": "the values look like ppm already, or the echo time is too long",
-}
+# What a 99th percentile looks like up to each number. At 3 T and an echo time of
+# 20 ms, 0.1 ppm is 13 Hz, 1.6 rad or 100 ppb.
+LOOKS_LIKE = (
+    (1e-4, "Tesla or a fraction of B0"),
+    (LARGEST_FIELD, "ppm"),
+    (3.0, "radians"),
+    (40.0, "Hz"),
+    (math.inf, "ppb or rad/s"),
+)
 
 
-def field_to_ppm(
-    field: np.ndarray, units: str, b0: float | None = None, te: float | None = None
-) -> np.ndarray:
-    """Local field in ppm of B0.
+def ppm_per_unit(units: str, b0: float | None = None, te: float | None = None) -> float:
+    """Factor that converts a local field to ppm of B0.
 
     ppm = Hz / (gamma B0) and ppm = rad / (2 pi gamma B0 TE).
 
     Args:
-        field: float32, any shape, in `units`.
         units: "ppm", "hz" or "rad".
         b0: field strength [T]; needed for "hz" and "rad". Defaults to None.
         te: echo time [s]; needed for "rad". Defaults to None.
 
     Returns:
-        float32, the shape of `field`, local field [ppm].
+        The factor.
 
     Raises:
         InputError: if the units are unknown, or `b0` or `te` is missing or absurd.
@@ -50,42 +47,55 @@ def field_to_ppm(
     if units not in UNITS:
         raise InputError(f"units: expected one of {', '.join(UNITS)}, got {units!r}")
     if units == "ppm":
-        return field
-    _check_in_range(b0, "field strength", "Tesla", 0.01, 25, units)
+        return 1.0
+    _check_in_range(b0, "b0: the field strength", "Tesla", 0.01, 25, units)
     hertz_per_ppm = GYROMAGNETIC_RATIO * b0
     if units == "hz":
-        return field / hertz_per_ppm
-    _check_in_range(te, "echo time", "seconds (TE is in seconds)", 1e-5, 1, units)
-    return field / (2 * math.pi * hertz_per_ppm * te)
+        return 1 / hertz_per_ppm
+    _check_in_range(te, "te: the echo time", "seconds", 1e-5, 1, units)
+    return 1 / (2 * math.pi * hertz_per_ppm * te)
 
 
-def check_units(field_in_mask: np.ndarray, units: str) -> None:
-    """Check that a field converted from the stated units can be a brain's.
+def check_units(
+    field_in_mask: np.ndarray,
+    units: str,
+    b0: float | None = None,
+    te: float | None = None,
+    name: str = "local field",
+) -> None:
+    """Check that a field in the stated units can be a brain's.
 
-    It catches gross mistakes only: at 3 T and an echo time of 20 ms, one ppm is
-    128 Hz and 16 rad, and a field in radians taken for ppm may pass.
+    It catches gross mistakes only: the field of a quiet brain in radians may pass for
+    a strong one in ppm.
 
     Args:
-        field_in_mask: float32, the finite values inside the mask [ppm].
-        units: the units it was stated to be in, "ppm", "hz" or "rad".
+        field_in_mask: float32, the finite values inside the mask, in `units`.
+        units: "ppm", "hz" or "rad".
+        b0: field strength [T], as for `ppm_per_unit`. Defaults to None.
+        te: echo time [s], as for `ppm_per_unit`. Defaults to None.
+        name: what messages call the field. Defaults to "local field".
 
     Raises:
-        InputError: if the 99th percentile of |field| is above 2 ppm, or below
+        InputError: if the 99th percentile of |field| is above 0.6 ppm, or below
             1e-4 ppm (1e-3 ppm if stated in Hz or radians), with a guess of the unit.
     """
     magnitude = np.abs(field_in_mask)
     if not magnitude.any():
-        raise InputError("the local field is 0 everywhere in the mask")
+        raise InputError(f"{name}: the field is 0 everywhere in the mask")
     spread = float(np.percentile(magnitude, 99))
-    if spread > LARGEST_FIELD:
-        guess = TOO_LARGE[units]
-    elif spread < SMALLEST_FIELD[units]:
-        guess = TOO_SMALL[units]
-    else:
+    ppm = spread * ppm_per_unit(units, b0, te)
+    if SMALLEST_FIELD[units] <= ppm <= LARGEST_FIELD:
         return
+    guess = next(unit for largest, unit in LOOKS_LIKE if spread <= largest)
+    hint = f"it looks like {guess}"
+    if guess == UNITS[units]:
+        hint = "check the field strength" + " and echo time" * (units == "rad")
+    found = f"{spread:.3g} {UNITS[units]}"
+    if units != "ppm":
+        found += f" or {ppm:.3g} ppm"
     raise InputError(
-        f"the local field was stated in {units}, which makes its 99th percentile"
-        f" {spread:.3g} ppm (expected of a brain: 0.02 to 0.3 ppm): {guess}"
+        f"{name}: the 99th percentile of the field in the mask is {found},"
+        f" expected of a brain 0.02 to 0.3 ppm; {hint}"
     )
 
 
@@ -96,5 +106,6 @@ def _check_in_range(
     if value is None or not low <= value <= high:
         got = "none" if value is None else f"{value:g}"
         raise InputError(
-            f"{name}: a field in {units} needs {low:g} to {high:g} {unit}, got {got}"
+            f"{name} of a field in {units} must be {low:g} to {high:g} {unit},"
+            f" got {got}"
         )

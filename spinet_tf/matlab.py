@@ -136,7 +136,7 @@ def _choose(
         )
     chosen = candidates[0] if name is None else name
     # At most 8 bytes a number, and a second copy while it is converted.
-    check_fits_in_memory(16 * math.prod(variables[chosen][0]), str(path))
+    check_fits_in_memory(16 * math.prod(variables[chosen][0]), f"{path}: reading it")
     return chosen
 
 

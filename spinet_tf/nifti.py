@@ -146,11 +146,8 @@ def write_volume(
         raise InputError(f"{like.name}: has no voxel size, give one to write {path}")
     image.header.set_xyzt_units("mm")
     image.header["descrip"] = description.encode("ascii", "replace")[:79]
-    try:
-        with atomic_path(path) as temporary:
-            nibabel.save(image, temporary)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written, {error.strerror}") from error
+    with atomic_path(path) as temporary:
+        nibabel.save(image, temporary)
 
 
 def check_output_path(path: str | os.PathLike) -> None:

@@ -90,7 +90,7 @@ def check_size(
             f" {header.get_data_shape()} voxels, the file has {stored_bytes}"
         )
     # The stored numbers, the scaled ones in float64, and the result in float32.
-    check_fits_in_memory(n_voxels * (item_bytes + 8 + 4), name)
+    check_fits_in_memory(n_voxels * (item_bytes + 8 + 4), f"{name}: reading it")
 
 
 def read_affines(

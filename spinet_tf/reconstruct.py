@@ -4,12 +4,11 @@ import time
 from typing import NamedTuple
 
 import numpy as np
-import psutil
 import tensorflow as tf
 
+from spinet_tf.available_memory import check_fits_in_memory
 from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.dipole_operator import filter_volume
-from spinet_tf.errors import InputError
 
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
@@ -65,30 +64,22 @@ def memory_needed(matrix_size, model, precision="float32"):
     return voxels * (4 * model.filters * bytes_per_value + 40 * 4)
 
 
-def _gibibytes(size):
-    return f"{size / 2**30:.1f} GiB"
-
-
-def check_memory(matrix_size, model, precision="float32", available=None):
+def check_memory(matrix_size, model, precision="float32"):
     """Refuse a volume that does not fit in memory.
 
     Args:
         matrix_size: three integers.
         model: `SpiNetQSM`.
         precision: "float32" or "bfloat16". Defaults to "float32".
-        available: int, bytes. Defaults to what the machine has free now.
 
     Raises:
         InputError: the volume does not fit; says how much it needs.
     """
-    needed = memory_needed(matrix_size, model, precision)
-    available = psutil.virtual_memory().available if available is None else available
-    if needed > available:
-        size = " x ".join(str(n) for n in matrix_size)
-        raise InputError(
-            f"field: a {size} volume needs about {_gibibytes(needed)} of memory with "
-            f"this model in {precision}, but {_gibibytes(available)} are available"
-        )
+    size = " x ".join(str(n) for n in matrix_size)
+    check_fits_in_memory(
+        memory_needed(matrix_size, model, precision),
+        f"field: reconstructing {size} voxels with this model in {precision}",
+    )
 
 
 class Reconstructor:
