@@ -125,14 +125,14 @@ class Denoiser(keras.layers.Layer):
         self.batch_norm = batch_norm
         policy = self.dtype_policy
 
-        def convolution(filters, size, activation="relu"):
+        def convolution(filters, size, activation="relu", initializer="he_normal"):
             return Convolution(
                 filters,
                 size,
                 activation=activation,
                 padding="same",
                 use_bias=not batch_norm,
-                kernel_initializer="he_normal",
+                kernel_initializer=initializer,
                 dtype=policy,
             )
 
@@ -143,7 +143,9 @@ class Denoiser(keras.layers.Layer):
         ]
         self.head_1 = convolution(filters, 1)
         self.head_2 = convolution(filters, 1)
-        self.exit = convolution(channels, 1, activation=None)
+        # A small answer to begin with: residual training starts at the identity.
+        small = keras.initializers.VarianceScaling(0.01)
+        self.exit = convolution(channels, 1, None, small)
 
     def build(self, input_shape=None):
         features = (None, None, None, None, self.filters)

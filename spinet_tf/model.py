@@ -188,14 +188,21 @@ class SpiNetQSM(keras.Model):
             problem.mask * consistent.susceptibility, denoised, *consistent[1:]
         )
 
-    def call(self, inputs, training=False):
+    def reconstruct(self, inputs, training=False):
+        """All unrolls; see the class for the inputs.
+
+        Returns:
+            The last `Unroll`.
+        """
         problem = self.prepare(inputs)
         susceptibility = problem.mask * problem.adjoint_field
         for _ in range(self.unrolls):
-            susceptibility = self.unroll(
-                problem, susceptibility, training
-            ).susceptibility
-        return susceptibility[..., :1]
+            unroll = self.unroll(problem, susceptibility, training)
+            susceptibility = unroll.susceptibility
+        return unroll
+
+    def call(self, inputs, training=False):
+        return self.reconstruct(inputs, training).susceptibility[..., :1]
 
     @property
     def lambda_(self):

@@ -1,0 +1,176 @@
+"""Realistic local fields from susceptibility maps, in the graph.
+
+A real field holds what the susceptibility does not explain: noise that varies over
+the head, what background removal left behind, the anisotropy of white matter, and
+smooth errors of phase combination. Each is drawn anew for each example.
+"""
+
+import math
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from spinet_tf.dipole_kernel import dipole_kernel
+from spinet_tf.dipole_operator import complex_of
+
+
+class FieldErrors(NamedTuple):
+    """Upper ends of what is drawn for an example; 0 turns a part off.
+
+    Attributes:
+        noise_low: float [ppm], lower end of the noise's standard deviation.
+        noise_high: float [ppm], upper end; drawn uniformly in its logarithm.
+        background: float [ppm], standard deviation of the residual background field.
+        anisotropy: float [ppm], of the susceptibility anisotropy of white matter.
+        smooth: float [ppm], standard deviation of smooth additive errors.
+        gain: float, standard deviation of smooth multiplicative errors.
+    """
+
+    noise_low: float = 0.0003
+    noise_high: float = 0.006
+    background: float = 0.003
+    anisotropy: float = 0.02
+    smooth: float = 0.002
+    gain: float = 0.05
+
+
+class Seeds:
+    """A stream of stateless seeds: the same start, the same draws.
+
+    Args:
+        seed: integer `(2,)`.
+    """
+
+    def __init__(self, seed):
+        self._seed = seed
+
+    def next(self):
+        """The next seed, `(2,)`."""
+        self._seed, seed = tf.unstack(tf.random.split(self._seed, 2))
+        return seed
+
+    def uniform(self, low=0.0, high=1.0, shape=()):
+        """Uniform float32 in [low, high)."""
+        return tf.random.stateless_uniform(shape, self.next(), low, high)
+
+    def normal(self, shape):
+        """Standard normal float32."""
+        return tf.random.stateless_normal(shape, self.next())
+
+
+def random_b0_direction(seeds):
+    """A unit vector: half of them within 40 degrees of an axial scan's, half anywhere.
+
+    Args:
+        seeds: `Seeds`.
+
+    Returns:
+        float32 `(3,)`.
+    """
+    cosine = tf.where(
+        seeds.uniform() < 0.5,
+        seeds.uniform(math.cos(math.radians(40)), 1.0),
+        seeds.uniform(-1.0, 1.0),
+    )
+    angle = seeds.uniform(0.0, 2 * math.pi)
+    sine = tf.sqrt(1 - cosine**2)
+    return tf.stack([sine * tf.cos(angle), sine * tf.sin(angle), cosine])
+
+
+def smooth_noise(seeds, shape, correlation_length):
+    """Gaussian noise smoothed by a Gaussian, of unit standard deviation.
+
+    Args:
+        seeds: `Seeds`.
+        shape: int `(3,)`.
+        correlation_length: scalar float [voxels], the Gaussian's standard deviation.
+
+    Returns:
+        float32 `(x, y, z)`, periodic.
+    """
+
+    def attenuation(size, half):
+        index = tf.range(size // 2 + 1 if half else size)
+        index = tf.where(index <= size // 2, index, index - size)
+        k = tf.cast(index, tf.float32) / tf.cast(size, tf.float32)
+        return tf.exp(-2 * tf.square(math.pi * correlation_length * k))
+
+    x, y, z = (attenuation(shape[i], half=i == 2) for i in range(3))
+    spectrum = tf.signal.rfft3d(seeds.normal(shape))
+    spectrum *= complex_of(x[:, None, None] * y[:, None] * z)
+    noise = tf.signal.irfft3d(spectrum, shape)
+    noise -= tf.reduce_mean(noise)
+    return tf.math.divide_no_nan(noise, tf.math.reduce_std(noise))
+
+
+def background_field(seeds, shape, voxel_size, b0_direction, sources=6):
+    """Field of random dipoles outside the volume, harmonic inside, of unit deviation.
+
+    Args:
+        seeds: `Seeds`.
+        shape: int `(3,)`.
+        voxel_size: float32 `(3,)` [mm].
+        b0_direction: float32 `(3,)`, unit vector.
+        sources: int. Defaults to 6.
+
+    Returns:
+        float32 `(x, y, z)`.
+    """
+    extent = tf.cast(shape, tf.float32) * voxel_size
+    axes = [tf.linspace(-0.5, 0.5, shape[i]) * extent[i] for i in range(3)]
+    positions = tf.stack(tf.meshgrid(*axes, indexing="ij"), axis=-1)
+    directions = seeds.normal((sources, 3))
+    directions /= tf.norm(directions, axis=-1, keepdims=True)
+    distances = seeds.uniform(1.05, 1.8, (sources, 1)) * tf.norm(extent) / 2
+    strengths = seeds.normal((sources,)) * distances[:, 0] ** 3
+    field = tf.zeros(shape)
+    for i in range(sources):
+        offset = positions - distances[i] * directions[i]
+        squared = tf.reduce_sum(offset**2, axis=-1)
+        along = tf.linalg.matvec(offset, b0_direction) ** 2 / squared
+        field += strengths[i] * (3 * along - 1) / squared**1.5
+    field -= tf.reduce_mean(field)
+    return field / tf.math.reduce_std(field)
+
+
+def realistic_field(
+    susceptibility, mask, white_matter, voxel_size, b0_direction, errors, seeds
+):
+    """The local field a scanner and its background removal would give.
+
+    Args:
+        susceptibility: float32 `(x, y, z)` [ppm], masked.
+        mask: float32 `(x, y, z)`, 0 or 1.
+        white_matter: float32 `(x, y, z)`, fraction.
+        voxel_size: float32 `(3,)` [mm].
+        b0_direction: float32 `(3,)`, unit vector.
+        errors: `FieldErrors`.
+        seeds: `Seeds`.
+
+    Returns:
+        float32 `(x, y, z)` [ppm], masked.
+    """
+    shape = tf.shape(susceptibility)
+
+    def smooth(low, high):
+        return smooth_noise(seeds, shape, seeds.uniform(low, high))
+
+    # Fibres point along smoothly varying directions; what they add to the apparent
+    # susceptibility depends on their angle to B0 and is not in the target.
+    orientation = tf.clip_by_value(smooth(2.0, 8.0), -2.0, 2.0) / 2
+    amplitude = seeds.uniform(0.0, errors.anisotropy)
+    apparent = susceptibility + amplitude * white_matter * orientation
+
+    kernel = dipole_kernel(shape, voxel_size[tf.newaxis], b0_direction[tf.newaxis])[0]
+    field = tf.signal.irfft3d(complex_of(kernel) * tf.signal.rfft3d(apparent), shape)
+    field *= 1 + seeds.uniform(0.0, errors.gain) * smooth(6.0, 20.0)
+    field += seeds.uniform(0.0, errors.smooth) * smooth(3.0, 16.0)
+    field += seeds.uniform(0.0, errors.background) * background_field(
+        seeds, shape, voxel_size, b0_direction
+    )
+    deviation = tf.exp(
+        seeds.uniform(math.log(errors.noise_low), math.log(errors.noise_high))
+    )
+    deviation *= tf.exp(seeds.uniform(0.0, 0.5) * smooth(8.0, 24.0))
+    field += deviation * seeds.normal(shape)
+    return mask * field

@@ -1,0 +1,124 @@
+"""Training examples: stored susceptibility maps, local fields simulated on the fly.
+
+The stream is a function of the seed and the position alone, so that a resumed
+training sees what an uninterrupted one would have seen.
+"""
+
+import tensorflow as tf
+
+from spinet_tf.field_simulation import Seeds, random_b0_direction, realistic_field
+
+AXIS_ORDERS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
+
+
+def augment(volumes, voxel_size, seeds):
+    """Flip and swap the axes of volumes at random, and their voxel size with them.
+
+    B0 is drawn after this, in the new axes.
+
+    Args:
+        volumes: float32 `(x, y, z, volume)`, x = y = z.
+        voxel_size: float32 `(3,)` [mm].
+        seeds: `Seeds`.
+
+    Returns:
+        The volumes and the voxel size.
+    """
+    order = tf.gather(AXIS_ORDERS, tf.cast(seeds.uniform(0.0, 6.0), tf.int32))
+    shape = volumes.shape
+    volumes = tf.transpose(volumes, tf.concat([order, [3]], axis=0))
+    for axis in range(3):
+        volumes = tf.cond(
+            seeds.uniform() < 0.5,
+            lambda axis=axis: tf.reverse(volumes, [axis]),
+            lambda: volumes,
+        )
+    return tf.ensure_shape(volumes, shape), tf.gather(voxel_size, order)
+
+
+def make_example(stored, errors, seed, training):
+    """Inputs and target of the network from a stored example.
+
+    Args:
+        stored: dict of `susceptibility` float32 `(x, y, z)` [ppm], `mask` uint8,
+            `white_matter` uint8 (255 is a fraction of 1), `voxel_size` float32 `(3,)`
+            [mm].
+        errors: `FieldErrors`.
+        seed: integer `(2,)`.
+        training: bool; True also draws flips, axis swaps and voxel sizes.
+
+    Returns:
+        Inputs of `SpiNetQSM` without the batch axis, and the true susceptibility
+        float32 `(x, y, z, 1)` [ppm].
+    """
+    seeds = Seeds(seed)
+    voxel_size = stored["voxel_size"]
+    volumes = tf.stack(
+        [
+            stored["susceptibility"],
+            tf.cast(stored["mask"], tf.float32),
+            tf.cast(stored["white_matter"], tf.float32) / 255,
+        ],
+        axis=-1,
+    )
+    if training:
+        volumes, voxel_size = augment(volumes, voxel_size, seeds)
+        voxel_size *= tf.exp(seeds.uniform(-0.2, 0.2, (3,)))
+    susceptibility, mask, white_matter = tf.unstack(volumes, axis=-1)
+    b0_direction = random_b0_direction(seeds)
+    field = realistic_field(
+        susceptibility, mask, white_matter, voxel_size, b0_direction, errors, seeds
+    )
+    inputs = {
+        "local_field": field[..., tf.newaxis],
+        "mask": mask[..., tf.newaxis],
+        "voxel_size": voxel_size,
+        "b0_direction": b0_direction,
+    }
+    return inputs, susceptibility[..., tf.newaxis]
+
+
+def training_stream(stored, errors, batch_size, seed, start=0, shuffle=256):
+    """An endless stream of batches for training.
+
+    Args:
+        stored: `tf.data.Dataset` of stored examples, in a fixed order.
+        errors: `FieldErrors`.
+        batch_size: int.
+        seed: int.
+        start: int, batches to leave out at the beginning; they are read, not made.
+            Defaults to 0.
+        shuffle: int, examples in the shuffle buffer. Defaults to 256.
+
+    Returns:
+        `tf.data.Dataset` of (inputs, truth) batches.
+    """
+
+    def finish(index, example):
+        return make_example(example, errors, tf.stack([seed, index]), training=True)
+
+    shuffled = stored.shuffle(shuffle, seed=seed, reshuffle_each_iteration=True)
+    examples = shuffled.repeat().enumerate().skip(start * batch_size)
+    return (
+        examples.map(finish, num_parallel_calls=1, deterministic=True)
+        .batch(batch_size, drop_remainder=True)
+        .prefetch(4)
+    )
+
+
+def validation_batches(stored, errors, seed):
+    """Each stored example once, with the same field every time.
+
+    Args:
+        stored: `tf.data.Dataset` of stored examples, in a fixed order.
+        errors: `FieldErrors`.
+        seed: int.
+
+    Returns:
+        `tf.data.Dataset` of (inputs, truth) batches of one.
+    """
+
+    def finish(index, example):
+        return make_example(example, errors, tf.stack([seed, index]), training=False)
+
+    return stored.enumerate().map(finish).batch(1).prefetch(1)

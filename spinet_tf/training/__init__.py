@@ -1,0 +1,1 @@
+"""What turns a network and a stream of examples into trained weights."""

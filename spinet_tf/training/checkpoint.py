@@ -1,0 +1,65 @@
+"""Checkpoints that a killed training resumes from."""
+
+import re
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from spinet_tf.atomic_write import atomic_path
+
+PATTERN = re.compile(r"epoch-(\d+)\.weights\.h5")
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Saves weights and optimizer after every epoch; the newest file is kept.
+
+    A file appears complete or not at all, and the one before it goes only afterwards,
+    so a training killed at any moment has one to resume from.
+
+    Args:
+        folder: path; made if missing.
+    """
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def _files(self):
+        matches = (PATTERN.fullmatch(path.name) for path in self.folder.iterdir())
+        return {int(match[1]): self.folder / match[0] for match in matches if match}
+
+    def restore(self, model):
+        """Restore the newest checkpoint.
+
+        Args:
+            model: `keras.Model`, compiled, its optimizer built.
+
+        Returns:
+            int, epochs completed; 0 without a checkpoint.
+        """
+        files = self._files()
+        if not files:
+            return 0
+        completed = max(files)
+        model.load_weights(files[completed])
+        return completed
+
+    def on_epoch_end(self, epoch, logs=None):
+        if not all(np.isfinite(v.numpy()).all() for v in self.model.variables):
+            raise FloatingPointError("a weight became NaN or infinite")
+        older = self._files().values()
+        with atomic_path(self.folder / f"epoch-{epoch + 1}.weights.h5") as temporary:
+            self.model.save_weights(temporary)
+        for path in older:
+            path.unlink()
+
+
+class StopAtNaN(keras.callbacks.Callback):
+    """Ends the training at the first loss that is NaN or infinite."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        loss = (logs or {}).get("loss")
+        if loss is not None and not np.isfinite(loss):
+            raise FloatingPointError(f"the loss became {loss} in step {batch + 1}")

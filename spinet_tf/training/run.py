@@ -1,0 +1,146 @@
+"""Trains a network: the one function behind `train.py`."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+
+from spinet_tf.field_simulation import FieldErrors
+from spinet_tf.input_pipeline import training_stream, validation_batches
+from spinet_tf.losses import LossWeights
+from spinet_tf.training.checkpoint import Checkpoint, StopAtNaN
+from spinet_tf.training.trainer import Trainer
+from spinet_tf.training.validation import CHOSEN_BY, Validation
+
+
+class Recipe(NamedTuple):
+    """How to train.
+
+    Attributes:
+        steps: int, optimizer steps in all.
+        steps_per_epoch: int, steps between validations and checkpoints.
+        batch_size: int.
+        learning_rate: float, at its height.
+        warmup_steps: int, of linear rise; a cosine decay to 1% follows.
+        clip_norm: float, limit of the gradient's global norm.
+        ema_momentum: float in [0, 1), of the averaged weights; 0 turns it off.
+        loss_weights: `LossWeights`.
+        errors: `FieldErrors`.
+        seed: int.
+    """
+
+    steps: int
+    steps_per_epoch: int
+    batch_size: int = 1
+    learning_rate: float = 2e-3
+    warmup_steps: int = 100
+    clip_norm: float = 1.0
+    ema_momentum: float = 0.995
+    loss_weights: LossWeights = LossWeights()
+    errors: FieldErrors = FieldErrors()
+    seed: int = 0
+
+
+def _optimizer(recipe):
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=recipe.learning_rate / 100,
+        decay_steps=max(1, recipe.steps - recipe.warmup_steps),
+        alpha=0.01,
+        warmup_target=recipe.learning_rate,
+        warmup_steps=recipe.warmup_steps,
+    )
+    averaging = {}
+    if recipe.ema_momentum:
+        averaging = {"use_ema": True, "ema_momentum": recipe.ema_momentum}
+    return keras.optimizers.Adam(
+        schedule, global_clipnorm=recipe.clip_norm, **averaging
+    )
+
+
+def train(network, stored, validation, recipe, folder, verbose="auto"):
+    """Train a network, from the newest checkpoint in the folder if there is one.
+
+    Args:
+        network: `SpiNetQSM`; changed in place, it ends with the last weights.
+        stored: `tf.data.Dataset` of stored examples for training, in a fixed order.
+        validation: `tf.data.Dataset` of stored examples for validation.
+        recipe: `Recipe`.
+        folder: path for checkpoints, logs, `best.keras` and `last.keras`.
+        verbose: as in `keras.Model.fit`. Defaults to "auto".
+
+    Returns:
+        dict of the last epoch's logs and the best validation metric.
+
+    Raises:
+        FloatingPointError: the loss or a weight became NaN or infinite; the last good
+            checkpoint stays.
+    """
+    folder = Path(folder)
+    keras.utils.set_random_seed(recipe.seed)
+    trainer = Trainer(network, recipe.loss_weights)
+    trainer.compile(optimizer=_optimizer(recipe), jit_compile=False)
+    trainer.optimizer.build(trainer.trainable_variables)
+
+    checkpoint = Checkpoint(folder / "checkpoints")
+    completed = checkpoint.restore(trainer)
+    log = folder / "log.csv"
+    keep_log_until(log, completed)
+    stream = training_stream(
+        stored,
+        recipe.errors,
+        recipe.batch_size,
+        recipe.seed,
+        start=completed * recipe.steps_per_epoch,
+    )
+    history = trainer.fit(
+        stream,
+        initial_epoch=completed,
+        epochs=recipe.steps // recipe.steps_per_epoch,
+        steps_per_epoch=recipe.steps_per_epoch,
+        verbose=verbose,
+        callbacks=[
+            StopAtNaN(),
+            Validation(
+                validation_batches(validation, recipe.errors, recipe.seed),
+                folder,
+                best=best_in_log(log),
+            ),
+            keras.callbacks.CSVLogger(log, append=True),
+            keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False),
+            checkpoint,
+        ],
+    )
+    last = {name: values[-1] for name, values in history.history.items()}
+    return {**last, "best": best_in_log(log)}
+
+
+def keep_log_until(path, epochs):
+    """Drop the log's lines of epochs that will be run again.
+
+    Args:
+        path: the CSV log; may be missing.
+        epochs: int, epochs completed.
+    """
+    if not path.exists():
+        return
+    header, *lines = path.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if int(line.split(",")[0]) < epochs]
+    path.write_text(header + "".join(kept) if epochs else "")
+
+
+def best_in_log(path):
+    """The best validation metric in a CSV log, or infinity.
+
+    Args:
+        path: the CSV log; may be missing or empty.
+
+    Returns:
+        float.
+    """
+    if not path.exists():
+        return float("inf")
+    header, *lines = path.read_text().splitlines() or [""]
+    if not lines:
+        return float("inf")
+    column = header.split(",").index(CHOSEN_BY)
+    return min(float(line.split(",")[column]) for line in lines)

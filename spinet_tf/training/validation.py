@@ -1,0 +1,94 @@
+"""Validation on whole volumes after every epoch, with the averaged weights."""
+
+import contextlib
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from spinet_tf.evaluate import evaluate
+from spinet_tf.model_files import save_model
+
+METRICS = {
+    "val_nrmse": ("challenge", "nrmse"),
+    "val_hfen": ("challenge", "hfen"),
+    "val_xsim": ("challenge", "xsim"),
+    "val_correlation": ("challenge", "correlation"),
+    "val_release_rmse": ("release", "rmse"),
+    "val_release_ssim": ("release", "ssim"),
+}
+CHOSEN_BY = "val_nrmse"
+
+
+@contextlib.contextmanager
+def averaged_weights(model):
+    """Give a model the optimizer's moving average of its weights for a while.
+
+    Args:
+        model: `keras.Model`; without `use_ema` in its optimizer nothing changes.
+    """
+    optimizer = model.optimizer
+    if not optimizer.use_ema:
+        yield
+        return
+    averages = optimizer._model_variables_moving_average
+    variables = model.trainable_variables
+    own = [v.numpy() for v in variables]
+    for variable, average in zip(variables, averages, strict=True):
+        variable.assign(average)
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, own, strict=True):
+            variable.assign(value)
+
+
+class Validation(keras.callbacks.Callback):
+    """Adds the metrics of both families to the logs, saves the best and last model.
+
+    Args:
+        batches: `tf.data.Dataset` of (inputs, truth) batches of one volume.
+        folder: path for `best.keras`, `last.keras`, and TensorBoard's pictures.
+        best: float, the best `val_nrmse` so far. Defaults to infinity.
+    """
+
+    def __init__(self, batches, folder, best=float("inf")):
+        super().__init__()
+        self.batches = list(batches)
+        self.folder = Path(folder)
+        self.best = best
+        self.pictures = tf.summary.create_file_writer(str(self.folder / "pictures"))
+
+    def on_epoch_end(self, epoch, logs=None):
+        with averaged_weights(self.model):
+            network = self.model.network
+            logs.update(self._evaluate(network, epoch))
+            logs.update({"lambda": network.lambda_, "p": network.p})
+            save_model(network, self.folder / "last.keras")
+            if logs[CHOSEN_BY] < self.best:
+                self.best = logs[CHOSEN_BY]
+                save_model(network, self.folder / "best.keras")
+
+    def _evaluate(self, network, epoch):
+        values = {name: [] for name in (*METRICS, "val_solver_iterations")}
+        reconstruct = tf.function(network.reconstruct)
+        for index, (inputs, truth) in enumerate(self.batches):
+            last = reconstruct(inputs)
+            chi, truth = (x.numpy()[0, ..., 0] for x in (last.susceptibility, truth))
+            mask = inputs["mask"].numpy()[0, ..., 0]
+            result = evaluate(chi, truth, mask)
+            for name, (family, metric) in METRICS.items():
+                values[name].append(result[family][metric])
+            values["val_solver_iterations"].append(float(last.iterations[0]))
+            if index == 0:
+                self._write_picture(chi, truth, epoch)
+        return {name: float(np.mean(value)) for name, value in values.items()}
+
+    def _write_picture(self, susceptibility, truth, epoch):
+        middle = susceptibility.shape[2] // 2
+        rows = [susceptibility, truth, susceptibility - truth]
+        picture = np.concatenate([volume[:, :, middle] for volume in rows], axis=1)
+        grey = np.clip((picture + 0.1) / 0.2, 0, 1)[np.newaxis, ..., np.newaxis]
+        with self.pictures.as_default(step=epoch):
+            tf.summary.image("reconstruction, truth, error", grey)
