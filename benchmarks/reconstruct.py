@@ -1,0 +1,188 @@
+"""Times a reconstruction beside the arithmetic it cannot do without.
+
+    python benchmarks/reconstruct.py --sizes 64,96,160 --precision float32,bfloat16
+
+The floor is the CNN's convolutions alone, as many and as large as in the
+reconstruction, timed right after it in the same process. Each configuration has a
+process of its own, so that peak memory is its own.
+"""
+
+import importlib.metadata
+import multiprocessing
+import os
+import resource
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from typing import NamedTuple
+
+from absl import app, flags
+
+# TensorFlow is imported in the measuring process only, where its memory is counted.
+
+FLAGS = flags.FLAGS
+
+
+class Configuration(NamedTuple):
+    """What to measure; `size` is None where a field is given."""
+
+    size: int | None
+    precision: str
+    model: str | None
+    field: str | None
+    mask: str | None
+
+
+class Measurement(NamedTuple):
+    """What was measured; times in seconds, `first_call` with tracing, memory in MB."""
+
+    matrix_size: tuple[int, int, int]
+    total: float
+    floor: float
+    first_call: float
+    iterations: list[int]
+    peak_memory: float
+
+
+def measure(configuration):
+    """Reconstruct twice, then run the convolutions alone."""
+    from spinet_tf.reconstruct import Reconstructor
+
+    scan = load_scan(configuration)
+    reconstructor = Reconstructor(load_network(configuration), configuration.precision)
+    first_call = reconstructor(*scan).seconds
+    reconstruction = reconstructor(*scan)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    matrix_size = scan[0].shape
+    return Measurement(
+        matrix_size=matrix_size,
+        total=reconstruction.seconds,
+        floor=time_convolutions(reconstructor.model, matrix_size),
+        first_call=first_call,
+        iterations=[unroll.iterations for unroll in reconstruction.unrolls],
+        peak_memory=peak / (2**20 if sys.platform == "darwin" else 2**10),
+    )
+
+
+def load_scan(configuration):
+    """Local field, mask, voxel size and B0 direction: the given ones or simulated."""
+    from spinet_tf.nifti import read_mask, read_volume
+    from spinet_tf.phantom import digital_head
+    from spinet_tf.simulate import simulate_field
+
+    if configuration.field:
+        field = read_volume(configuration.field)
+        mask = read_mask(configuration.mask)
+        return field.data, mask.data, field.voxel_size, field.b0_direction
+    b0_direction = (0, 0, 1)
+    head = digital_head((configuration.size,) * 3)
+    field = simulate_field(
+        head.susceptibility, head.mask, head.voxel_size, b0_direction, noise=0.002
+    )
+    return field, head.mask, head.voxel_size, b0_direction
+
+
+def load_network(configuration):
+    """The given model, or one of the paper's size with random weights."""
+    import keras
+
+    from spinet_tf import SpiNetQSM
+    from spinet_tf.model_files import load_model
+
+    if configuration.model:
+        return load_model(configuration.model)
+    keras.utils.set_random_seed(0)
+    # The solver gets about as many iterations as it takes with a trained network; how
+    # many random weights would ask for says nothing.
+    return SpiNetQSM(initial_lambda=0.05, initial_p=1.5, max_iterations=6)
+
+
+def time_convolutions(model, matrix_size):
+    """Seconds for the convolutions of all unrolls, without bias and activation."""
+    import tensorflow as tf
+
+    dtype = model.compute_dtype
+    kernels = [random_kernel(shape, dtype) for shape in kernel_shapes(model.denoiser)]
+
+    @tf.function
+    def convolutions(x):
+        for kernel in kernels:
+            x = tf.nn.conv3d(x, kernel, strides=(1, 1, 1, 1, 1), padding="SAME")
+        return x
+
+    volume = tf.random.normal((1, *matrix_size, model.channels))
+    volume = tf.cast(volume, dtype)
+    convolutions(volume)
+    start = time.monotonic()
+    for _ in range(model.unrolls):
+        convolutions(volume).numpy()
+    return time.monotonic() - start
+
+
+def kernel_shapes(denoiser):
+    """Shapes of the convolution kernels in the order they are applied."""
+    layers = [denoiser.entry]
+    for block in denoiser.residual_blocks:
+        layers += [block.conv_1, block.conv_2]
+    layers += [denoiser.head_1, denoiser.head_2, denoiser.exit]
+    return [tuple(layer.kernel.shape) for layer in layers]
+
+
+def random_kernel(shape, dtype):
+    """A kernel that keeps the variance, so that nothing overflows or vanishes."""
+    import numpy as np
+    import tensorflow as tf
+
+    deviation = np.prod(shape[:-1]) ** -0.5
+    return tf.Variable(tf.cast(tf.random.normal(shape, stddev=deviation), dtype))
+
+
+def measure_alone(configuration):
+    """`measure` in a new process."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as pool:
+        return pool.submit(measure, configuration).result()
+
+
+def define_flags():
+    flags.DEFINE_list("sizes", "160", "Voxels along a side of simulated volumes.")
+    flags.DEFINE_list("precision", "float32,bfloat16", "Of the CNN.")
+    flags.DEFINE_string(
+        "model", None, "A .keras model. Without it the paper's size, random weights."
+    )
+    flags.DEFINE_string(
+        "field", None, "Local field [ppm], NIfTI, instead of simulated volumes."
+    )
+    flags.DEFINE_string("mask", None, "Brain mask that goes with --field, NIfTI.")
+
+
+def main(argv):
+    if len(argv) > 1:
+        raise app.UsageError(f"unexpected argument {argv[1]}")
+    if (FLAGS.field is None) != (FLAGS.mask is None):
+        raise app.UsageError("--field and --mask go together")
+    sizes = [None] if FLAGS.field else [int(size) for size in FLAGS.sizes]
+    tensorflow = importlib.metadata.version("tensorflow")
+    print(f"{os.cpu_count()} cores, TensorFlow {tensorflow}")
+    print(
+        f"{'size':>11}  precision  total s  floor s  ratio  first call s  "
+        "peak MB  iterations"
+    )
+    for size in sizes:
+        for precision in FLAGS.precision:
+            measured = measure_alone(
+                Configuration(size, precision, FLAGS.model, FLAGS.field, FLAGS.mask)
+            )
+            print(
+                f"{'x'.join(map(str, measured.matrix_size)):>11}  {precision:<9}  "
+                f"{measured.total:7.2f}  {measured.floor:7.2f}  "
+                f"{measured.total / measured.floor:5.2f}  "
+                f"{measured.first_call:12.2f}  {measured.peak_memory:7.0f}  "
+                f"{' '.join(map(str, measured.iterations))}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    define_flags()
+    app.run(main)
