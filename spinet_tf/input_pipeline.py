@@ -27,12 +27,8 @@ def augment(volumes, voxel_size, seeds):
     order = tf.gather(AXIS_ORDERS, tf.cast(seeds.uniform(0.0, 6.0), tf.int32))
     shape = volumes.shape
     volumes = tf.transpose(volumes, tf.concat([order, [3]], axis=0))
-    for axis in range(3):
-        volumes = tf.cond(
-            seeds.uniform() < 0.5,
-            lambda axis=axis: tf.reverse(volumes, [axis]),
-            lambda: volumes,
-        )
+    flipped = tf.concat([seeds.uniform(shape=(3,)) < 0.5, [False]], axis=0)
+    volumes = tf.raw_ops.Reverse(tensor=volumes, dims=flipped)
     return tf.ensure_shape(volumes, shape), tf.gather(voxel_size, order)
 
 
