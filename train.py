@@ -12,8 +12,14 @@ def define_flags():
     """Flags of the data, the network and the recipe."""
     flags.DEFINE_string("run_dir", None, "Folder for checkpoints, logs and models.")
     flags.DEFINE_string("data_dir", "data", "Folder the TFDS data sets are built in.")
-    flags.DEFINE_string("dataset", "qsm_brain/patches_64", "Training set, name/config.")
-    flags.DEFINE_string("validation", "qsm_brain/heads_small", "Validation set.")
+    flags.DEFINE_string(
+        "dataset",
+        "qsm_brain/patches_64",
+        "Training set: name/config of datasets/, or a folder TFDS has built.",
+    )
+    flags.DEFINE_string(
+        "validation", "qsm_brain/heads_small", "Validation set, named likewise."
+    )
     flags.DEFINE_integer("validation_examples", 2, "How many of them.", lower_bound=1)
     flags.DEFINE_float("train_fraction", 1.0, "Share of the training set.", 1e-6, 1.0)
     flags.DEFINE_string("init_from", None, "A .keras model to start from.")
@@ -57,15 +63,18 @@ def define_flags():
 
 
 def load_dataset(name, data_dir, split):
-    """A built TFDS data set of `datasets/`, built now if it is missing."""
+    """A TFDS data set: of `datasets/`, built now if it is missing, or a built folder."""
     import importlib
 
     import tensorflow_datasets as tfds
 
-    name, _, config = name.partition("/")
-    module = importlib.import_module(f"datasets.{name}.{name}_dataset_builder")
-    builder = module.Builder(config=config or None, data_dir=data_dir)
-    builder.download_and_prepare()
+    if (Path(name) / "dataset_info.json").exists():
+        builder = tfds.builder_from_directory(name)
+    else:
+        name, _, config = name.partition("/")
+        module = importlib.import_module(f"datasets.{name}.{name}_dataset_builder")
+        builder = module.Builder(config=config or None, data_dir=data_dir)
+        builder.download_and_prepare()
     return builder.as_dataset(
         split=split,
         shuffle_files=False,
