@@ -1,0 +1,119 @@
+import types
+
+import keras
+import numpy as np
+import psutil
+import pytest
+
+from spinet_tf import SpiNetQSM
+from spinet_tf.classical import tikhonov
+from spinet_tf.dipole_kernel import dipole_kernel
+from spinet_tf.errors import InputError
+from spinet_tf.reconstruct import (
+    Reconstructor,
+    check_memory,
+    data_consistency_error,
+    memory_needed,
+    reconstruct_classical,
+)
+from spinet_tf.simulate import simulate_field
+
+VOXEL_SIZE, B0 = (0.8, 1.0, 1.5), (0.0, 0.6, 0.8)
+
+
+@pytest.fixture(scope="module")
+def model():
+    keras.utils.set_random_seed(0)
+    return SpiNetQSM(filters=4, blocks=1, unrolls=2)
+
+
+def scan(size=(9, 8, 11)):
+    rng = np.random.default_rng(0)
+    mask = np.zeros(size, bool)
+    mask[1:-1, 1:-1, 1:-1] = True
+    return (0.02 * mask * rng.standard_normal(size)).astype("float32"), mask
+
+
+def test_equals_the_model_and_reports_each_unroll(model):
+    field, mask = scan()
+    seen = []
+    result = Reconstructor(model)(
+        field, mask, VOXEL_SIZE, B0, lambda k, report: seen.append((k, report))
+    )
+    expected = model(
+        {
+            "local_field": field[np.newaxis, ..., np.newaxis],
+            "mask": mask[np.newaxis, ..., np.newaxis].astype("float32"),
+            "voxel_size": np.array([VOXEL_SIZE], "float32"),
+            "b0_direction": np.array([B0], "float32"),
+        }
+    ).numpy()[0, ..., 0]
+    np.testing.assert_allclose(
+        result.susceptibility, expected, atol=1e-5 * np.abs(expected).max()
+    )
+    assert [k for k, _ in seen] == [1, 2]
+    assert [report for _, report in seen] == result.unrolls
+    assert all(report.iterations > 0 for report in result.unrolls)
+    assert all(report.relative_residual <= 1e-4 for report in result.unrolls)
+    np.testing.assert_array_equal(
+        result.unrolls[-1].susceptibility, result.susceptibility
+    )
+    predicted = simulate_field(result.susceptibility, mask, VOXEL_SIZE, B0)
+    misfit = np.linalg.norm(predicted - field) / np.linalg.norm(field)
+    assert result.data_consistency == pytest.approx(misfit, rel=1e-4)
+
+
+def test_sizes_share_the_traces(model):
+    reconstructor = Reconstructor(model)
+    for size in ((9, 8, 11), (10, 7, 6), (8, 8, 8), (7, 9, 5)):
+        field, mask = scan(size)
+        assert reconstructor(field, mask, VOXEL_SIZE, B0).susceptibility.shape == size
+    assert reconstructor._unroll.experimental_get_tracing_count() <= 2
+
+
+def test_bfloat16_is_close(model):
+    field, mask = scan()
+    exact, rough = (
+        Reconstructor(model, precision)(field, mask, VOXEL_SIZE, B0).susceptibility
+        for precision in ("float32", "bfloat16")
+    )
+    error = np.linalg.norm(rough - exact) / np.linalg.norm(exact)
+    assert 0 < error < 0.03
+    with pytest.raises(ValueError, match="precision='float16'"):
+        Reconstructor(model, "float16")
+
+
+def test_too_large_for_the_memory(model, monkeypatch):
+    needed = memory_needed((160, 160, 160), model)
+    assert memory_needed((160, 160, 160), model, "bfloat16") < needed
+    memory = types.SimpleNamespace(available=needed)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    check_memory((160, 160, 160), model)
+    memory.available -= 1
+    with pytest.raises(InputError) as caught:
+        check_memory((160, 160, 160), model)
+    assert "160 x 160 x 160" in str(caught.value)
+    # No overflow for absurd sizes.
+    assert memory_needed((10**6,) * 3, model) > 10**18
+
+
+def test_classical_method():
+    field, mask = scan()
+    result = reconstruct_classical(tikhonov, field, mask, VOXEL_SIZE, B0)
+    kernel = dipole_kernel(field.shape, np.float32([VOXEL_SIZE]), np.float32([B0]))
+    np.testing.assert_array_equal(
+        result.susceptibility, tikhonov(field, mask, kernel[0].numpy())
+    )
+    assert 0 < result.data_consistency < 1
+    assert result.unrolls == []
+
+
+def test_data_consistency_error():
+    field = np.array([3.0, 4.0, 100.0])
+    mask = np.array([1, 1, 0])
+    assert data_consistency_error(field, field, mask) == 0
+    assert data_consistency_error(0 * field, field, mask) == 1
+    assert data_consistency_error(np.array([3, 4.5, 0]), field, mask) == (
+        pytest.approx(0.1)
+    )
+    assert data_consistency_error(field, 0 * field, mask) == 0
