@@ -1,0 +1,1 @@
+"""Measured local fields and COSMOS susceptibility maps, from a folder you name."""

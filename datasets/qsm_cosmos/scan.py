@@ -1,0 +1,96 @@
+"""A measured scan: a local field with the COSMOS map and mask on its grid."""
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+
+from spinet_tf.errors import InputError
+from spinet_tf.field_units import check_units, ppm_per_unit
+from spinet_tf.scan_geometry import check_voxel_size
+from spinet_tf.volume import Volume, check_field, check_same_grid
+
+# The standard deviation of a COSMOS map in the brain is about 0.03 ppm.
+SMALLEST_SPREAD, LARGEST_SPREAD = 1e-3, 1.0
+
+
+class FieldUnits(NamedTuple):
+    """What a local field is measured in.
+
+    Attributes:
+        units: "ppm", "hz" or "rad".
+        b0: field strength [T], for "hz" and "rad".
+        te: echo time [s], for "rad".
+    """
+
+    units: str = "ppm"
+    b0: float | None = None
+    te: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scan:
+    """One orientation of one subject.
+
+    Attributes:
+        susceptibility: float32 `(x, y, z)`, ppm, zero mean in the mask, 0 outside.
+        local_field: float32 `(x, y, z)`, ppm, 0 outside the mask.
+        mask: bool `(x, y, z)`.
+        voxel_size: float32 `(3,)`, mm.
+        b0_direction: float32 `(3,)`, unit vector in voxel axes.
+    """
+
+    susceptibility: np.ndarray
+    local_field: np.ndarray
+    mask: np.ndarray
+    voxel_size: np.ndarray
+    b0_direction: np.ndarray
+
+
+def make_scan(
+    susceptibility: Volume,
+    local_field: Volume,
+    mask: Volume,
+    voxel_size: tuple[float, float, float],
+    b0_direction: tuple[float, float, float],
+    units: FieldUnits,
+) -> Scan:
+    """Checks that three images are of one scan, and puts them together.
+
+    Args:
+        susceptibility: float32 data, ppm, relative to anything.
+        local_field: float32 data, in `units`.
+        mask: bool data.
+        voxel_size: mm.
+        b0_direction: unit vector in voxel axes.
+        units: of the local field.
+
+    Returns:
+        The scan.
+
+    Raises:
+        InputError: if the grids differ, values in the mask are not finite or cannot
+            be those of a brain in the stated units, or the voxel size is absurd.
+    """
+    check_same_grid(local_field, susceptibility)
+    check_same_grid(local_field, mask)
+    inside = mask.data
+    field = check_field(local_field, mask).data
+    chi = check_field(susceptibility, mask).data
+    check_units(field[inside], *units, name=local_field.name)
+    spread = float(chi[inside].std())
+    if not SMALLEST_SPREAD <= spread <= LARGEST_SPREAD:
+        raise InputError(
+            f"{susceptibility.name}: the standard deviation in the mask is"
+            f" {spread:.3g}, expected about 0.03 ppm; is the map in ppm?"
+        )
+    chi = np.where(inside, chi - chi[inside].mean(dtype=np.float64), 0)
+    return Scan(
+        susceptibility=chi.astype(np.float32),
+        local_field=np.where(inside, field * ppm_per_unit(*units), 0).astype(
+            np.float32
+        ),
+        mask=inside,
+        voxel_size=np.array(check_voxel_size(voxel_size, local_field.name), np.float32),
+        b0_direction=np.array(b0_direction, np.float32),
+    )

@@ -1,0 +1,95 @@
+"""The folder a user names: the scans in it, and all that is wrong with them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from spinet_tf.errors import InputError
+
+from .mat_layout import MatFolder, MatScan
+from .nifti_layout import NiftiFolder, NiftiScan
+from .scan import Scan
+
+
+def open_folder(
+    folder: Path,
+    voxel_size: tuple[float, float, float],
+    b0_direction: tuple[float, float, float],
+) -> NiftiFolder | MatFolder:
+    """Tells the layout of a folder.
+
+    Args:
+        folder: holds `sub-<label>` folders of NIfTI files, or .mat files.
+        voxel_size: mm, of .mat files that do not tell.
+        b0_direction: in voxel axes, of .mat files that do not tell.
+
+    Returns:
+        The folder, with `subjects()` and `scans(subject)`.
+
+    Raises:
+        InputError: if it holds neither or both.
+    """
+    layouts = [
+        layout
+        for layout, found in (
+            (NiftiFolder(folder), any(p.is_dir() for p in folder.glob("sub-*"))),
+            (MatFolder(folder, voxel_size, b0_direction), any(folder.glob("*.mat"))),
+        )
+        if found
+    ]
+    if len(layouts) != 1:
+        raise InputError(
+            f"{folder}: expected either folders sub-<label> or files sub-<label>*.mat,"
+            f" found {'both' if layouts else 'neither'}"
+        )
+    return layouts[0]
+
+
+def checked_scans(
+    opened: NiftiFolder | MatFolder,
+    splits: Mapping[str, Sequence[str]],
+    check: Callable[[Scan], object],
+) -> dict[str, list[NiftiScan | MatScan]]:
+    """Finds and reads every scan once, to learn of every problem at once.
+
+    Args:
+        opened: the folder.
+        splits: subjects of each split.
+        check: raises InputError if a scan, once read, is of no use.
+
+    Returns:
+        The scans of each split.
+
+    Raises:
+        InputError: if there are problems; a line for each.
+    """
+    problems = []
+    found = {}
+    for split, subjects in splits.items():
+        found[split] = []
+        for subject in subjects:
+            try:
+                found[split] += opened.scans(subject)
+            except InputError as error:
+                problems.append(str(error))
+        for scan in found[split]:
+            problems += _problems(scan, check)
+    if problems:
+        # A map that several fields share is told of once.
+        lines = dict.fromkeys(p.replace(f"{opened.folder}/", "") for p in problems)
+        raise InputError(
+            f"{opened.folder}: these scans cannot be used, nothing was built:\n  "
+            + "\n  ".join(lines)
+        )
+    return found
+
+
+def _problems(scan: NiftiScan | MatScan, check: Callable[[Scan], object]) -> list[str]:
+    try:
+        content = scan.read()
+    except InputError as error:
+        return [str(error)]
+    try:
+        check(content)
+    except InputError as error:
+        return [f"{scan.name}: {error}"]
+    return []
