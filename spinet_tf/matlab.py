@@ -7,7 +7,7 @@ import warnings
 import h5py
 import numpy as np
 import scipy.io
-from scipy.io.matlab import MatReadError, MatReadWarning
+from scipy.io.matlab import MatReadWarning
 
 from spinet_tf.available_memory import check_fits_in_memory
 from spinet_tf.errors import InputError
@@ -70,7 +70,7 @@ def read_number(path: str | os.PathLike, name: str) -> float:
         number = float(np.asarray(value).item())
     except KeyError:
         raise InputError(f"{path}: has no number {name!r}") from None
-    except (TypeError, ValueError, MatReadError) as error:
+    except Exception as error:  # as in read_mat
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: cannot read the number {name}: {reason}") from None
     if not math.isfinite(number):

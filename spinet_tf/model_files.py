@@ -1,8 +1,11 @@
 """Reading and writing models as `.keras` files."""
 
+import re
+import zipfile
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from spinet_tf.atomic_write import atomic_path
 from spinet_tf.errors import InputError
@@ -19,22 +22,27 @@ def load_model(path):
         `SpiNetQSM`.
 
     Raises:
-        InputError: the file is missing, damaged or another kind of model.
+        InputError: the file is missing, damaged or another kind of model, or has NaN
+            or infinity for weights.
     """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such model file")
     if path.suffix != ".keras":
         raise InputError(f"{path}: expected a .keras file")
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path}: damaged or not a .keras file")
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises many kinds; all mean the same here
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = re.split(r"\.\s|\n", str(error).strip() or type(error).__name__)[0]
         raise InputError(f"{path}: not a SpiNet-QSM model: {reason}") from error
     if not isinstance(model, SpiNetQSM):
         raise InputError(
             f"{path}: expected a SpiNet-QSM model, found {type(model).__name__}"
         )
+    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
+        raise InputError(f"{path}: the weights hold NaN or infinity")
     return model
 
 

@@ -1,5 +1,6 @@
 """Local field in, susceptibility out: what every front end calls."""
 
+import math
 import time
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.dipole_operator import filter_volume
 
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+CLASSICAL_BYTES_PER_VOXEL = 50  # measured
 
 
 class UnrollReport(NamedTuple):
@@ -60,8 +62,7 @@ def memory_needed(matrix_size, model, precision="float32"):
         Bytes, an int.
     """
     bytes_per_value = 2 if precision == "bfloat16" else 4
-    voxels = int(np.prod([int(n) for n in matrix_size], dtype=object))
-    return voxels * (4 * model.filters * bytes_per_value + 40 * 4)
+    return math.prod(matrix_size) * (4 * model.filters * bytes_per_value + 40 * 4)
 
 
 def check_memory(matrix_size, model, precision="float32"):
@@ -75,11 +76,14 @@ def check_memory(matrix_size, model, precision="float32"):
     Raises:
         InputError: the volume does not fit; says how much it needs.
     """
-    size = " x ".join(str(n) for n in matrix_size)
     check_fits_in_memory(
         memory_needed(matrix_size, model, precision),
-        f"field: reconstructing {size} voxels with this model in {precision}",
+        f"field: reconstructing {_format(matrix_size)} voxels in {precision}",
     )
+
+
+def _format(matrix_size):
+    return " x ".join(str(n) for n in matrix_size)
 
 
 class Reconstructor:
@@ -184,10 +188,18 @@ def reconstruct_classical(method, local_field, mask, voxel_size, b0_direction):
 
     Returns:
         A `Reconstruction` without unrolls.
+
+    Raises:
+        InputError: the volume does not fit in memory.
     """
+    matrix_size = np.shape(local_field)
+    check_fits_in_memory(
+        CLASSICAL_BYTES_PER_VOXEL * math.prod(matrix_size),
+        f"field: reconstructing {_format(matrix_size)} voxels",
+    )
     start = time.monotonic()
     kernel = dipole_kernel(
-        np.shape(local_field),
+        matrix_size,
         np.asarray([voxel_size], np.float32),
         np.asarray([b0_direction], np.float32),
     )

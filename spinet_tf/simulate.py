@@ -1,9 +1,14 @@
 """Susceptibility in, local field out: the forward model."""
 
+import math
+
 import numpy as np
 
+from spinet_tf.available_memory import check_fits_in_memory
 from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.dipole_operator import filter_volume
+
+BYTES_PER_VOXEL = 50  # measured
 
 
 def simulate_field(
@@ -25,9 +30,18 @@ def simulate_field(
 
     Returns:
         Local field, float32 `(x, y, z)` [ppm].
+
+    Raises:
+        InputError: the volume does not fit in memory.
     """
+    shape = np.shape(susceptibility)
+    size = " x ".join(str(n) for n in shape)
+    check_fits_in_memory(
+        BYTES_PER_VOXEL * math.prod(shape),
+        f"susceptibility: simulating the field of {size} voxels",
+    )
     kernel = dipole_kernel(
-        susceptibility.shape,
+        shape,
         np.asarray([voxel_size], np.float32),
         np.asarray([b0_direction], np.float32),
         dc_value,

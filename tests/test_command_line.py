@@ -1,0 +1,154 @@
+"""The command as a whole: flag files, start-up, `simulate` and `convert`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+from spinet_tf.model_files import load_model
+from tests.command_line import (
+    listing,
+    mask,
+    oblique_affine,
+    read,
+    run_words,
+    succeed,
+    write_scan,
+)
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scan")
+    write_scan(folder)
+    return folder
+
+
+def run_process(*words, **settings):
+    """Run Python from the project's folder, as from a fresh shell."""
+    environment = dict(os.environ)
+    for name in ("TF_CPP_MIN_LOG_LEVEL", "PYTHONUNBUFFERED"):
+        environment.pop(name, None)
+    settings = {"capture_output": True, "text": True, **settings}
+    words = [sys.executable, *map(str, words)]
+    return subprocess.run(words, cwd=ROOT, env=environment, **settings)
+
+
+def test_help_does_not_import_tensorflow():
+    code = (
+        "import sys; from spinet_cli.main import main; exit_code = main(sys.argv[1:]);"
+        "sys.exit(exit_code + 10 * ('tensorflow' in sys.modules))"
+    )
+    for words in (("--help",), ("reconstruct", "--help"), ("evaluate", "-h")):
+        result = run_process("-c", code, *words)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert "usage: spinet-qsm" in result.stdout
+    assert run_process("-c", code, "reconstruct").returncode == 2
+
+
+def test_start_is_quiet(scan, tmp_path):
+    result = run_process(
+        *("-m", "spinet_tf", "simulate", "--susceptibility", scan / "chi.nii.gz"),
+        *("--mask", scan / "mask.nii.gz", "--output", tmp_path / "field.nii"),
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    np.testing.assert_array_equal(
+        read(tmp_path / "field.nii"), read(scan / "field.nii.gz")
+    )
+
+
+def test_an_error_is_one_line_of_the_process(scan, tmp_path):
+    result = run_process(
+        *("-m", "spinet_cli.main", "reconstruct", "--field", tmp_path / "none.nii"),
+        *("--mask", scan / "mask.nii.gz", "--output", tmp_path / "map.nii"),
+        "--method=tkd",
+    )
+    assert result.returncode == 2
+    assert result.stderr == (
+        f"spinet-qsm: error: {tmp_path / 'none.nii'}: no such file\n"
+    )
+    assert result.stdout == ""
+    assert listing(tmp_path) == {}
+
+
+def test_nobody_reads_the_output():
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    result = run_process(
+        *("-m", "spinet_cli.main", "--help"),
+        capture_output=False,
+        stdout=write_end,
+        stderr=subprocess.PIPE,
+    )
+    os.close(write_end)
+    assert (result.returncode, result.stderr) == (141, "")
+
+
+def test_simulated_field(scan, tmp_path):
+    image = nibabel.load(scan / "field.nii.gz")
+    assert image.get_data_dtype() == np.float32
+    np.testing.assert_allclose(image.affine, oblique_affine(), atol=1e-5)
+    flags = {"susceptibility": scan / "chi.nii.gz", "mask": scan / "mask.nii.gz"}
+    noisy = []
+    for seed in (1, 1, 2):
+        succeed("simulate", **flags, output=tmp_path / "f.nii", noise=0.01, seed=seed)
+        noisy.append(read(tmp_path / "f.nii"))
+    np.testing.assert_array_equal(noisy[0], noisy[1])
+    noise = (noisy[0] - read(scan / "field.nii.gz"))[mask()]
+    assert noise.std() == pytest.approx(0.01, rel=0.1)
+    assert np.abs(noisy[0] - noisy[2])[mask()].min() > 0
+    assert not noisy[0][~mask()].any()
+
+
+def test_flagfile(scan, tmp_path):
+    common = f"# the scan\n\n--mask={scan / 'mask.nii.gz'}\n// its grid\n"
+    geometry = "--voxel-size=2,2,2\n--b0-dir=-0.6,0,0.8\n"
+    (tmp_path / "common.flags").write_text(common + geometry)
+    (tmp_path / "tkd.flags").write_text(
+        f"--flagfile={tmp_path / 'common.flags'}\n--method=tkd\n"
+        f"--field={scan / 'field.nii.gz'}\n"
+    )
+    result = succeed(
+        "reconstruct", flagfile=tmp_path / "tkd.flags", output=tmp_path / "map.nii"
+    )
+    assert "2 x 2 x 2 mm" in result.out
+    assert "-0.6, 0, 0.8" in result.out
+    result = run_words(
+        *("simulate", "--flagfile", tmp_path / "common.flags"),
+        *("--susceptibility", scan / "chi.nii.gz", "--output", tmp_path / "f.nii"),
+        "--voxel-size=1,2,3",  # what comes later counts
+    )
+    assert result.exit_code == 0, result.err
+    assert "1 x 2 x 3 mm" in result.out
+    (tmp_path / "evaluate.flags").write_text(
+        f"--mask={scan / 'mask.nii.gz'}\n#--segmentation=none.nii\n"
+    )
+    result = succeed(
+        "evaluate",
+        flagfile=tmp_path / "evaluate.flags",
+        reconstruction=scan / "field.nii.gz",
+        reference=scan / "chi.nii.gz",
+    )
+    assert "XSIM" in result.out
+
+
+@pytest.mark.reference
+def test_convert(reference_dir, tmp_path):
+    flagfile = tmp_path / "convert.flags"
+    flagfile.write_text(
+        f"# the release\n--checkpoint={reference_dir / 'model_weights.pth'}\n"
+        f"--stats={reference_dir / 'tr-stats.mat'}\n"
+    )
+    path = tmp_path / "release.keras"
+    result = succeed("convert", flagfile=flagfile, output=path)
+    assert result.out == f"lambda  0.0378\np       1.5838\nwrote {path}\n"
+    assert result.err == ""
+    model = load_model(path)
+    assert (model.channels, model.residual, model.filters) == (2, False, 32)
+    assert len(listing(tmp_path)) == 2

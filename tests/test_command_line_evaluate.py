@@ -1,0 +1,135 @@
+"""`spinet-qsm evaluate` as its user runs it."""
+
+import contextlib
+import io
+
+import numpy as np
+import pytest
+
+from spinet_cli.main import main
+from tests.command_line import (
+    PNG,
+    SHAPE,
+    listing,
+    mask,
+    read,
+    read_json,
+    succeed,
+    write,
+    write_scan,
+)
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scan")
+    write_scan(folder)
+    succeed(
+        "reconstruct",
+        field=folder / "field.nii.gz",
+        mask=folder / "mask.nii.gz",
+        output=folder / "tikhonov.nii.gz",
+        method="tikhonov",
+    )
+    return folder
+
+
+def evaluate(scan, **flags):
+    return succeed(
+        "evaluate",
+        **{
+            "reconstruction": scan / "tikhonov.nii.gz",
+            "reference": scan / "chi.nii.gz",
+            "mask": scan / "mask.nii.gz",
+            **flags,
+        },
+    )
+
+
+def test_evaluation(scan, tmp_path):
+    result = evaluate(scan, output_dir=tmp_path / "scores")
+    scores = read_json(tmp_path / "scores" / "metrics.json")
+    assert (tmp_path / "scores" / "metrics.png").read_bytes().startswith(PNG)
+    assert len(listing(tmp_path)) == 3
+    assert 0.7 < scores["challenge"]["correlation"] < 1
+    assert scores["regions"] == []
+    assert "tikhonov.nii.gz" in result.out
+    assert f"{scores['release']['rmse']:.2f}" in result.out
+    assert f"{scores['challenge']['xsim']:.4f}" in result.out
+    assert "Regions" not in result.out
+    assert result.out.endswith(f"wrote {tmp_path / 'scores' / 'metrics.png'}\n")
+
+
+def test_evaluation_knows_a_wrong_b0_direction(scan, tmp_path):
+    succeed(
+        "reconstruct",
+        field=scan / "field.nii.gz",
+        mask=scan / "mask.nii.gz",
+        b0_dir="1,0,0",
+        output=tmp_path / "wrong.nii",
+        method="tikhonov",
+    )
+    evaluate(scan, output_dir=tmp_path / "right")
+    flags = {"reconstruction": tmp_path / "wrong.nii", "output_dir": tmp_path / "wrong"}
+    evaluate(scan, **flags)
+    right, wrong = (
+        read_json(tmp_path / name / "metrics.json")["challenge"]
+        for name in ("right", "wrong")
+    )
+    assert right["nrmse"] < 0.8 * wrong["nrmse"]
+    assert right["correlation"] > wrong["correlation"] + 0.1
+
+
+def test_evaluation_per_region(scan, tmp_path):
+    labels = np.zeros(SHAPE, np.int16)
+    labels[:9], labels[9:] = 8, 9
+    segmentation = write(tmp_path / "labels.nii", labels)
+    result = evaluate(scan, segmentation=segmentation, output_dir=tmp_path)
+    scores = read_json(tmp_path / "metrics.json")
+    regions = {region["name"]: region for region in scores["regions"]}
+    assert list(regions) == ["white matter", "grey matter"]
+    inside = mask() & (labels == 8)
+    assert regions["white matter"]["voxels"] == np.count_nonzero(inside)
+    expected = read(scan / "chi.nii.gz")[inside].mean()
+    assert regions["white matter"]["reference_mean"] == pytest.approx(expected)
+    assert scores["challenge"]["nrmse_tissue"] == pytest.approx(
+        scores["challenge"]["nrmse_detrend"]
+    )
+    assert scores["challenge"]["nrmse_blood"] is None
+    assert "grey matter" in result.out
+
+
+def test_evaluation_of_the_truth(scan, tmp_path):
+    flags = {"reconstruction": scan / "chi.nii.gz", "output_dir": tmp_path}
+    result = evaluate(scan, **flags)
+    scores = read_json(tmp_path / "metrics.json")
+    assert scores["release"]["rmse"] == scores["challenge"]["nrmse"] == 0
+    assert scores["challenge"]["correlation"] == pytest.approx(1)
+    assert scores["release"]["psnr"] is None  # infinite, which JSON cannot hold
+    assert " inf\n" in result.out
+
+
+def test_evaluation_counts_nan_as_zero(scan, tmp_path):
+    holes = read(scan / "tikhonov.nii.gz")
+    holes[9, 9, 6:9] = np.nan
+    path = write(tmp_path / "holes.nii", holes)
+    result = evaluate(scan, reconstruction=path, output_dir=tmp_path)
+    assert result.err == (
+        f"spinet-qsm: warning: {path}: 3 voxels inside the mask are NaN or infinite;"
+        " they count as 0\n"
+    )
+    coverage = read_json(tmp_path / "metrics.json")["challenge"]["coverage"]
+    assert coverage == pytest.approx(1 - 3 / np.count_nonzero(mask()))
+
+
+def test_evaluation_on_a_terminal_without_arrows(scan):
+    flags = {
+        "reconstruction": scan / "tikhonov.nii.gz",
+        "reference": scan / "chi.nii.gz",
+        "mask": scan / "mask.nii.gz",
+    }
+    terminal = io.TextIOWrapper(io.BytesIO(), "ascii")
+    with contextlib.redirect_stdout(terminal):
+        exit_code = main(["evaluate", *(f"--{k}={v}" for k, v in flags.items())])
+    assert exit_code == 0
+    assert b"RMSE [%]   ?" in terminal.buffer.getvalue()
