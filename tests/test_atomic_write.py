@@ -1,8 +1,16 @@
+import json
+import math
 import os
 
 import pytest
 
-from spinet_tf.atomic_write import atomic_path, check_writable
+from spinet_tf.atomic_write import (
+    atomic_path,
+    atomic_paths,
+    check_writable,
+    made_folder,
+    write_json,
+)
 from spinet_tf.errors import InputError
 
 
@@ -74,3 +82,56 @@ def test_atomic_path_refuses_before_the_block_runs(tmp_path):
         atomic_path(tmp_path / "none" / "chi.nii"),
     ):
         pytest.fail("the block ran")
+
+
+def test_all_files_or_none(tmp_path):
+    paths = [tmp_path / "chi.nii", tmp_path / "chi.json"]
+    with atomic_paths(paths) as temporary:
+        for path in temporary:
+            path.write_text("new")
+        assert not any(path.exists() for path in paths)
+    assert [path.read_text() for path in paths] == ["new", "new"]
+    with pytest.raises(RuntimeError), atomic_paths(paths) as temporary:
+        temporary[0].write_text("newer")
+        raise RuntimeError
+    assert [path.read_text() for path in paths] == ["new", "new"]
+    assert sorted(os.listdir(tmp_path)) == ["chi.json", "chi.nii"]
+
+
+def test_what_the_system_refuses_is_told(tmp_path):
+    path = tmp_path / "chi.nii"
+    message = f"{path}: cannot be written, No space left on device"
+    with pytest.raises(InputError, match=message), atomic_path(path) as temporary:
+        temporary.write_text("half")
+        raise OSError(28, "No space left on device")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_new_folder_goes_with_a_failure(tmp_path):
+    with made_folder(tmp_path / "good") as folder:
+        (folder / "a").touch()
+    with pytest.raises(KeyboardInterrupt), made_folder(tmp_path / "bad"):
+        raise KeyboardInterrupt
+    with pytest.raises(RuntimeError), made_folder(tmp_path / "good"):
+        raise RuntimeError
+    assert os.listdir(tmp_path) == ["good"]
+    with (
+        pytest.raises(InputError, match="bad: cannot be made, No such file"),
+        made_folder(tmp_path / "none" / "bad"),
+    ):
+        pytest.fail("the block ran")
+
+
+def test_json_is_strict(tmp_path):
+    content = {"a": [1, math.nan, (math.inf, "χ")], "b": {"c": -math.inf, "d": None}}
+    write_json(tmp_path / "a.json", content)
+    text = (tmp_path / "a.json").read_text()
+    assert json.loads(text) == {
+        "a": [1, None, [None, "χ"]],
+        "b": {"c": None, "d": None},
+    }
+    assert text.endswith("}\n")
+    assert '\n  "a"' in text
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "b.json", {"a": object()})
+    assert os.listdir(tmp_path) == ["a.json"]

@@ -9,9 +9,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from spinet_tf.model_files import load_model
 from tests.command_line import (
-    listing,
     mask,
     oblique_affine,
     read,
@@ -63,18 +61,13 @@ def test_start_is_quiet(scan, tmp_path):
     )
 
 
-def test_an_error_is_one_line_of_the_process(scan, tmp_path):
-    result = run_process(
-        *("-m", "spinet_cli.main", "reconstruct", "--field", tmp_path / "none.nii"),
-        *("--mask", scan / "mask.nii.gz", "--output", tmp_path / "map.nii"),
-        "--method=tkd",
-    )
-    assert result.returncode == 2
+def test_exit_code_of_the_process():
+    result = run_process("-m", "spinet_cli.main", "reconstruct", "--field=f.nii")
+    assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
-        f"spinet-qsm: error: {tmp_path / 'none.nii'}: no such file\n"
+        "spinet-qsm reconstruct: error: the following arguments are required: --mask,"
+        " --output\n"
     )
-    assert result.stdout == ""
-    assert listing(tmp_path) == {}
 
 
 def test_nobody_reads_the_output():
@@ -136,19 +129,3 @@ def test_flagfile(scan, tmp_path):
         reference=scan / "chi.nii.gz",
     )
     assert "XSIM" in result.out
-
-
-@pytest.mark.reference
-def test_convert(reference_dir, tmp_path):
-    flagfile = tmp_path / "convert.flags"
-    flagfile.write_text(
-        f"# the release\n--checkpoint={reference_dir / 'model_weights.pth'}\n"
-        f"--stats={reference_dir / 'tr-stats.mat'}\n"
-    )
-    path = tmp_path / "release.keras"
-    result = succeed("convert", flagfile=flagfile, output=path)
-    assert result.out == f"lambda  0.0378\np       1.5838\nwrote {path}\n"
-    assert result.err == ""
-    model = load_model(path)
-    assert (model.channels, model.residual, model.filters) == (2, False, 32)
-    assert len(listing(tmp_path)) == 2

@@ -12,8 +12,10 @@ from tests.command_line import (
     SHAPE,
     listing,
     mask,
+    oblique_affine,
     read,
     read_json,
+    refused,
     succeed,
     write,
     write_scan,
@@ -133,3 +135,57 @@ def test_evaluation_on_a_terminal_without_arrows(scan):
         exit_code = main(["evaluate", *(f"--{k}={v}" for k, v in flags.items())])
     assert exit_code == 0
     assert b"RMSE [%]   ?" in terminal.buffer.getvalue()
+
+
+@pytest.fixture
+def refuse(scan, tmp_path):
+    """An `evaluate` with some flags changed, which must be refused."""
+    flags = {
+        "reconstruction": scan / "field.nii.gz",
+        "reference": scan / "chi.nii.gz",
+        "mask": scan / "mask.nii.gz",
+        "output_dir": tmp_path / "scores",
+    }
+
+    def refuse(message, **changed):
+        refused(tmp_path, message, "evaluate", **{**flags, **changed})
+
+    return refuse
+
+
+@pytest.mark.parametrize(
+    "name", ["reconstruction", "reference", "mask", "segmentation"]
+)
+def test_bad_file(refuse, tmp_path, name):
+    refuse("none.nii: no such file", **{name: tmp_path / "none.nii"})
+    ones = np.ones(SHAPE, np.float32)
+    path = write(tmp_path / "other.nii", ones[:-1])
+    refuse(r"shape \(.*\) differs from \(.*\) of", **{name: path})
+    write(path, ones, oblique_affine((0, 0)))
+    refuse("the affine differs from that of", **{name: path})
+
+
+def test_bad_reference(refuse, scan, tmp_path):
+    reference = read(scan / "chi.nii.gz")
+    reference[9, 10, 8] = np.nan
+    path = write(tmp_path / "chi.nii", reference)
+    refuse("chi.nii: 1 of .* voxels inside the mask are NaN", reference=path)
+    write(path, np.zeros(SHAPE, np.float32))
+    refuse("reference: expected a susceptibility map, got only zeros", reference=path)
+
+
+@pytest.mark.parametrize("bad", [1.5, np.nan, 1e20])
+def test_bad_segmentation(refuse, tmp_path, bad):
+    labels = np.ones(SHAPE, np.float32)
+    labels[0, 0, 0] = bad
+    path = write(tmp_path / "labels.nii", labels)
+    message = f"labels.nii: expected integer labels, found {bad:g}"
+    refuse(message.replace("+", r"\+"), segmentation=path)
+
+
+def test_bad_folder(refuse, tmp_path):
+    refuse("none/scores: cannot be made", output_dir=tmp_path / "none" / "scores")
+    (tmp_path / "file").touch()
+    refuse("file: cannot be made, File exists", output_dir=tmp_path / "file")
+    (tmp_path / "full" / "metrics.png").mkdir(parents=True)
+    refuse("metrics.png: cannot be written", output_dir=tmp_path / "full")
