@@ -263,6 +263,18 @@ def test_nan_outside_the_mask_is_a_warning(scan, tmp_path):
     assert warnings.showwarning is show_warning
 
 
+def test_what_lies_outside_the_mask_does_not_matter(scan, tmp_path):
+    field = np.where(mask(), read(scan / "field.nii.gz"), np.float32(5))
+    succeed(
+        "reconstruct",
+        field=write(tmp_path / "field.nii", field),
+        mask=scan / "mask.nii.gz",
+        model=scan / "tiny.keras",
+        output=tmp_path / "map.nii",
+    )
+    np.testing.assert_array_equal(read(tmp_path / "map.nii"), read(scan / "map.nii.gz"))
+
+
 def test_existing_outputs_are_replaced(scan, tmp_path):
     flags = {
         "field": scan / "field.nii.gz",
