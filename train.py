@@ -5,6 +5,8 @@ from pathlib import Path
 
 from absl import app, flags
 
+from spinet_cli.huge_pages import restart_with_huge_pages
+
 FLAGS = flags.FLAGS
 
 
@@ -63,7 +65,7 @@ def define_flags():
 
 
 def load_dataset(name, data_dir, split):
-    """A TFDS data set: of `datasets/`, built now if it is missing, or a built folder."""
+    """A TFDS data set: of `datasets/`, built if it is missing, or a built folder."""
     import importlib
 
     import tensorflow_datasets as tfds
@@ -170,5 +172,6 @@ def main(_):
 
 
 if __name__ == "__main__":
+    restart_with_huge_pages()
     define_flags()
     app.run(main)

@@ -9,9 +9,10 @@ import functools
 import os
 from pathlib import Path
 
+from spinet_tf.atomic_write import write_json
 from spinet_tf.classical import tikhonov, tkd
 from spinet_tf.errors import InputError
-from spinet_tf.evaluate import evaluate, format_table, write_evaluation
+from spinet_tf.evaluate import evaluate, format_table
 from spinet_tf.figures import three_planes
 from spinet_tf.phantom import digital_head
 from spinet_tf.reconstruct import Reconstructor, reconstruct_classical
@@ -80,7 +81,7 @@ def run(folder="demo", matrix_size=MATRIX_SIZE):
             rows[name], head.susceptibility, head.mask, head.segmentation
         )
     print(f"\n{format_table(results)}\n")
-    write_evaluation(folder / "metrics.json", results)
+    write_json(folder / "metrics.json", results)
     picture = folder / "reconstruction.png"
     three_planes(picture, rows, head.mask, voxel_size=head.voxel_size)
     print(f"The picture is {picture}, the numbers are in {folder / 'metrics.json'}")

@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from spinet_cli.outputs import check_outputs
-from spinet_tf.atomic_write import atomic_paths, made_folder
+from spinet_tf.atomic_write import atomic_paths, made_folder, write_json
 from spinet_tf.errors import InputError
 from spinet_tf.evaluate import (
     evaluate,
     format_table,
     write_comparison,
-    write_evaluation,
 )
 from spinet_tf.nifti import read_mask, read_volume
 from spinet_tf.volume import check_field, check_same_grid
@@ -47,7 +46,7 @@ def run(arguments):
         voxel_size = reference.voxel_size or reconstruction.voxel_size or (1, 1, 1)
         with atomic_paths(outputs) as paths:
             if paths:
-                write_evaluation(paths[0], result)
+                write_json(paths[0], result)
                 write_comparison(paths[1], *maps, voxel_size)
     print(format_table({Path(reconstruction.name).name: result}))
     if outputs:

@@ -11,6 +11,7 @@ import warnings
 from absl import flags
 
 from spinet_cli.arguments import build_parser
+from spinet_cli.huge_pages import restart_with_huge_pages
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -34,7 +35,9 @@ def main(argv=None):
         Exit code: 0, 2 for bad input, 130 when interrupted, 141 when nobody reads the
         output any more.
     """
-    argv = sys.argv[1:] if argv is None else list(argv)
+    if argv is None:
+        restart_with_huge_pages()
+        argv = sys.argv[1:]
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file name or an arrow that the terminal cannot show is no reason to fail.
         sys.stdout.reconfigure(errors="replace")

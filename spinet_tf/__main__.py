@@ -4,4 +4,4 @@ import sys
 
 from spinet_cli.main import main
 
-sys.exit(main())
+sys.exit(main(sys.argv[1:]))

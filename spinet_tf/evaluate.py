@@ -1,11 +1,9 @@
 """A susceptibility map against a reference: numbers, a table, a picture."""
 
-import json
 import math
 
 import numpy as np
 
-from spinet_tf.atomic_write import atomic_path
 from spinet_tf.errors import InputError
 from spinet_tf.figures import three_planes
 from spinet_tf.metrics_challenge import challenge_metrics, inside_mask
@@ -114,21 +112,6 @@ def format_table(results):
     return "\n\n".join(blocks)
 
 
-def write_evaluation(path, results):
-    """Write evaluations as strict JSON; a value that is not finite becomes null.
-
-    Args:
-        path: file to write.
-        results: what `evaluate` returned, or a dict of such.
-
-    Raises:
-        InputError: if the file cannot be written.
-    """
-    text = json.dumps(_finite_or_none(results), indent=2, allow_nan=False)
-    with atomic_path(path) as temporary:
-        temporary.write_text(text + "\n")
-
-
 def write_comparison(path, reconstruction, reference, mask, voxel_size):
     """Write a picture of reconstruction, reference and error in three planes.
 
@@ -197,11 +180,3 @@ def _align(title, rows):
         cells = [c.rjust(w) for c, w in zip(others, widths[1:], strict=True)]
         lines.append("  ".join(["", first.ljust(widths[0]), *cells]))
     return "\n".join(lines)
-
-
-def _finite_or_none(value):
-    if isinstance(value, dict):
-        return {key: _finite_or_none(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite_or_none(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,20 +1,23 @@
 """Import TensorFlow without its wall of start-up lines.
 
 They are written to standard error by its C++ before any setting is read, so standard
-error is held back during the import, and shown if the import fails. Setting
-TF_CPP_MIN_LOG_LEVEL in the environment brings them back.
+error is held back during the import, and shown if the import fails. With
+TF_CPP_MIN_LOG_LEVEL=0 in the environment they are shown.
 """
 
 import os
 import sys
 import tempfile
 
+LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+
 
 def import_tensorflow():
     """Import TensorFlow quietly, unless it is imported already or logs are wanted."""
-    if "tensorflow" in sys.modules or "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    given = os.environ.get(LEVEL)
+    if "tensorflow" in sys.modules or given == "0":
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    os.environ.setdefault(LEVEL, "2")
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held_back:
         standard_error = os.dup(2)
@@ -31,6 +34,9 @@ def import_tensorflow():
         finally:
             os.dup2(standard_error, 2)
             os.close(standard_error)
+            # Children of this process are to choose for themselves.
+            if given is None:
+                del os.environ[LEVEL]
 
 
 import_tensorflow()

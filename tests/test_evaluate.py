@@ -4,12 +4,12 @@ import math
 import numpy as np
 import pytest
 
+from spinet_tf.atomic_write import write_json
 from spinet_tf.errors import InputError
 from spinet_tf.evaluate import (
     evaluate,
     format_table,
     write_comparison,
-    write_evaluation,
 )
 from spinet_tf.metrics_challenge import challenge_metrics
 from spinet_tf.metrics_regions import region_errors, region_statistics
@@ -100,7 +100,7 @@ def test_json_is_strict(tmp_path, head):
     result = evaluate(head.susceptibility, head.susceptibility, head.mask)
     assert result["release"]["psnr"] == math.inf
     path = tmp_path / "metrics.json"
-    write_evaluation(path, {"reference": result})
+    write_json(path, {"reference": result})
 
     def refuse(constant):
         raise ValueError(constant)

@@ -7,12 +7,26 @@ import keras
 import numpy as np
 
 from spinet_tf.atomic_write import atomic_path
+from spinet_tf.errors import InputError
 
-PATTERN = re.compile(r"epoch-(\d+)\.weights\.h5")
+PATTERN = re.compile(r"epoch-(\d+)\.npz")
+
+
+def training_state(model):
+    """Everything that changes in a training.
+
+    Args:
+        model: `keras.Model`, compiled, its optimizer built.
+
+    Returns:
+        list of variables: weights, averages, moments, and the state of random
+        generators, which Keras's own weight files leave out.
+    """
+    return [*model.variables, *model.optimizer.variables]
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Saves weights and optimizer after every epoch; the newest file is kept.
+    """Saves the state of the training after every epoch; the newest file is kept.
 
     A file appears complete or not at all, and the one before it goes only afterwards,
     so a training killed at any moment has one to resume from.
@@ -38,20 +52,33 @@ class Checkpoint(keras.callbacks.Callback):
 
         Returns:
             int, epochs completed; 0 without a checkpoint.
+
+        Raises:
+            InputError: the checkpoint is of another network.
         """
         files = self._files()
         if not files:
             return 0
         completed = max(files)
-        model.load_weights(files[completed])
+        state = training_state(model)
+        with np.load(files[completed]) as file:
+            values = [file[name] for name in file.files]
+        if [v.shape for v in values] != [tuple(v.shape) for v in state]:
+            raise InputError(
+                f"{files[completed]}: is of another network; "
+                "train this one in another run folder"
+            )
+        for variable, value in zip(state, values, strict=True):
+            variable.assign(value)
         return completed
 
     def on_epoch_end(self, epoch, logs=None):
-        if not all(np.isfinite(v.numpy()).all() for v in self.model.variables):
+        values = [v.numpy() for v in training_state(self.model)]
+        if not all(np.isfinite(value).all() for value in values):
             raise FloatingPointError("a weight became NaN or infinite")
         older = self._files().values()
-        with atomic_path(self.folder / f"epoch-{epoch + 1}.weights.h5") as temporary:
-            self.model.save_weights(temporary)
+        with atomic_path(self.folder / f"epoch-{epoch + 1}.npz") as temporary:
+            np.savez(temporary, *values)
         for path in older:
             path.unlink()
 

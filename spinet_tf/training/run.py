@@ -61,7 +61,7 @@ def train(network, stored, validation, recipe, folder, verbose="auto"):
     """Train a network, from the newest checkpoint in the folder if there is one.
 
     Args:
-        network: `SpiNetQSM`; changed in place, it ends with the last weights.
+        network: `SpiNetQSM`; changed in place, it ends with the averaged weights.
         stored: `tf.data.Dataset` of stored examples for training, in a fixed order.
         validation: `tf.data.Dataset` of stored examples for validation.
         recipe: `Recipe`.
@@ -92,24 +92,30 @@ def train(network, stored, validation, recipe, folder, verbose="auto"):
         recipe.seed,
         start=completed * recipe.steps_per_epoch,
     )
-    history = trainer.fit(
-        stream,
-        initial_epoch=completed,
-        epochs=recipe.steps // recipe.steps_per_epoch,
-        steps_per_epoch=recipe.steps_per_epoch,
-        verbose=verbose,
-        callbacks=[
-            StopAtNaN(),
-            Validation(
-                validation_batches(validation, recipe.errors, recipe.seed),
-                folder,
-                best=best_in_log(log),
-            ),
-            keras.callbacks.CSVLogger(log, append=True),
-            keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False),
-            checkpoint,
-        ],
-    )
+    logs = [
+        keras.callbacks.CSVLogger(log, append=True),
+        keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False),
+    ]
+    checked = validation_batches(validation, recipe.errors, recipe.seed)
+    try:
+        history = trainer.fit(
+            stream,
+            initial_epoch=completed,
+            epochs=recipe.steps // recipe.steps_per_epoch,
+            steps_per_epoch=recipe.steps_per_epoch,
+            verbose=verbose,
+            shuffle=False,
+            callbacks=[
+                StopAtNaN(),
+                Validation(checked, folder, best_in_log(log)),
+                *logs,
+                checkpoint,
+            ],
+        )
+    except BaseException:
+        for callback in logs:
+            callback.on_train_end()
+        raise
     last = {name: values[-1] for name, values in history.history.items()}
     return {**last, "best": best_in_log(log)}
 

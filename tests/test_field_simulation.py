@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from spinet_tf.field_simulation import (
+    FieldErrors,
+    Seeds,
+    background_field,
+    random_b0_direction,
+    realistic_field,
+    smooth_noise,
+)
+from spinet_tf.simulate import simulate_field
+
+SIZE, VOXEL_SIZE, B0 = (20, 18, 23), (0.8, 1.0, 1.5), (0.0, 0.6, 0.8)
+NONE = FieldErrors(1e-9, 1e-9, 0, 0, 0, 0)
+
+
+def seeds(number=0):
+    return Seeds(tf.constant([number, 7]))
+
+
+def simulate(errors, seed=0, white_matter=1.0):
+    rng = np.random.default_rng(0)
+    mask = np.zeros(SIZE, np.float32)
+    mask[3:-3, 3:-3, 3:-3] = 1
+    chi = (0.03 * mask * rng.standard_normal(SIZE)).astype("float32")
+    field = realistic_field(
+        tf.constant(chi),
+        tf.constant(mask),
+        tf.constant(white_matter * mask),
+        tf.constant(VOXEL_SIZE),
+        tf.constant(B0),
+        errors,
+        seeds(seed),
+    )
+    exact = simulate_field(chi, mask, VOXEL_SIZE, B0)
+    return field.numpy(), exact, mask > 0
+
+
+def test_without_errors_it_is_the_forward_model():
+    field, exact, _ = simulate(NONE)
+    np.testing.assert_allclose(field, exact, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("errors", "bound"),
+    [
+        (NONE._replace(noise_low=0.002, noise_high=0.002), 0.003),
+        (NONE._replace(background=0.003), 0.006),
+        (NONE._replace(anisotropy=0.02), 0.02),
+        (NONE._replace(smooth=0.002), 0.004),
+        (NONE._replace(gain=0.05), 0.005),
+    ],
+)
+def test_each_error_changes_the_field_inside_its_bound(errors, bound):
+    field, exact, mask = simulate(errors)
+    assert (field[~mask] == 0).all()
+    deviation = (field - exact)[mask].std()
+    assert 1e-6 < deviation < bound
+
+
+def test_anisotropy_is_of_white_matter_only():
+    field, exact, _ = simulate(NONE._replace(anisotropy=0.02), white_matter=0.0)
+    np.testing.assert_allclose(field, exact, atol=1e-7)
+
+
+def test_noise_has_the_stated_deviation():
+    errors = NONE._replace(noise_low=0.004, noise_high=0.004)
+    field, exact, mask = simulate(errors)
+    # Spatial variation is up to a factor of e^0.5 at one deviation.
+    assert 0.0025 < (field - exact)[mask].std() < 0.0065
+
+
+def test_same_seed_same_field_and_another_seed_another():
+    first, again, other = (simulate(FieldErrors(), seed)[0] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 1e-3
+
+
+def test_b0_directions_are_unit_vectors_half_of_them_near_axial():
+    directions = np.stack([random_b0_direction(seeds(i)) for i in range(200)])
+    np.testing.assert_allclose(np.linalg.norm(directions, axis=1), 1, atol=1e-6)
+    near = np.mean(directions[:, 2] > np.cos(np.radians(40)))
+    # Half by choice, and 12% of the other half.
+    assert 0.45 < near < 0.67
+    assert directions[:, 2].min() < -0.5
+
+
+def test_smooth_noise_is_smooth_and_normalised():
+    rough, smooth = (smooth_noise(seeds(), (32, 30, 34), s).numpy() for s in (0.01, 4))
+    for noise in (rough, smooth):
+        assert noise.mean() == pytest.approx(0, abs=1e-5)
+        assert noise.std() == pytest.approx(1, abs=1e-4)
+    assert np.diff(smooth, axis=0).std() < 0.3 * np.diff(rough, axis=0).std()
+
+
+def test_background_is_harmonic():
+    shape, voxel_size = (24, 26, 28), np.array([1.0, 1.2, 0.9], "float32")
+    field = background_field(
+        seeds(), shape, tf.constant(voxel_size), tf.constant(B0)
+    ).numpy()
+    spacing = (np.array(shape) * voxel_size) / (np.array(shape) - 1)
+    second = [
+        np.diff(field, 2, axis)[
+            tuple(slice(None) if i == axis else slice(1, -1) for i in range(3))
+        ]
+        / spacing[axis] ** 2
+        for axis in range(3)
+    ]
+    laplacian = sum(second)
+    assert np.abs(laplacian).max() < 0.05 * np.abs(second).max()
+    assert field.std() == pytest.approx(1, abs=1e-3)

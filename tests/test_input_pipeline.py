@@ -1,0 +1,117 @@
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from spinet_tf.field_simulation import FieldErrors, Seeds
+from spinet_tf.input_pipeline import (
+    augment,
+    make_example,
+    training_stream,
+    validation_batches,
+)
+from spinet_tf.simulate import simulate_field
+
+COUNT, SIZE = 5, (12, 12, 12)
+NO_ERRORS = FieldErrors(1e-9, 1e-9, 0, 0, 0, 0)
+
+
+@pytest.fixture(scope="module")
+def stored():
+    rng = np.random.default_rng(0)
+    mask = np.zeros((COUNT, *SIZE), np.uint8)
+    mask[:, 2:-2, 1:-2, 2:-3] = 1
+    chi = (0.03 * mask * rng.standard_normal(mask.shape)).astype("float32")
+    return tf.data.Dataset.from_tensor_slices(
+        {
+            "susceptibility": chi,
+            "mask": mask,
+            "white_matter": 255 * mask,
+            "voxel_size": rng.uniform(0.5, 2, (COUNT, 3)).astype("float32"),
+        }
+    )
+
+
+def batches(dataset, count):
+    return [
+        {**{k: v.numpy() for k, v in x.items()}, "truth": y.numpy()}
+        for x, y in dataset.take(count)
+    ]
+
+
+def assert_equal(first, second):
+    assert len(first) == len(second)
+    for a, b in zip(first, second, strict=True):
+        for name in a:
+            np.testing.assert_array_equal(a[name], b[name])
+
+
+def test_stream_is_a_function_of_the_seed(stored):
+    first, again, other = (
+        batches(training_stream(stored, FieldErrors(), 2, seed), 6)
+        for seed in (1, 1, 2)
+    )
+    assert_equal(first, again)
+    assert np.abs(first[0]["local_field"] - other[0]["local_field"]).max() > 0
+
+
+@pytest.mark.parametrize("start", [1, 4, 7])
+def test_a_later_start_sees_the_same_batches(stored, start):
+    whole = batches(training_stream(stored, FieldErrors(), 2, 0), start + 3)
+    resumed = batches(training_stream(stored, FieldErrors(), 2, 0, start=start), 3)
+    assert_equal(whole[start:], resumed)
+
+
+def test_every_example_is_seen_in_each_pass_and_never_twice_the_same(stored):
+    seen = batches(training_stream(stored, FieldErrors(), 1, 0), 2 * COUNT)
+    masses = [round(float(np.sum(np.abs(b["truth"]))), 3) for b in seen]
+    assert len(set(masses[:COUNT])) == COUNT
+    assert set(masses[:COUNT]) == set(masses[COUNT:])
+    assert masses[:COUNT] != masses[COUNT:]
+    fields = {b["local_field"].tobytes() for b in seen}
+    assert len(fields) == 2 * COUNT
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_field_belongs_to_the_geometry(stored, training):
+    """Flips and swaps must turn the voxel sizes and B0 with the volume."""
+    for index, example in enumerate(stored):
+        seed = tf.constant([index, 3], tf.int64)
+        inputs, truth = make_example(example, NO_ERRORS, seed, training)
+        expected = simulate_field(
+            truth.numpy()[..., 0],
+            inputs["mask"].numpy()[..., 0],
+            inputs["voxel_size"].numpy(),
+            inputs["b0_direction"].numpy(),
+        )
+        np.testing.assert_allclose(inputs["local_field"][..., 0], expected, atol=1e-6)
+
+
+def test_augmentation_reaches_every_orientation():
+    marked = np.zeros((3, 3, 3, 1), "float32")
+    marked[2, 1, 1], marked[1, 2, 1], marked[1, 1, 2] = 1, 2, 3
+    voxel_size = tf.constant([1.0, 2.0, 3.0])
+    seen = set()
+    for number in range(400):
+        volume, turned = augment(
+            tf.constant(marked), voxel_size, Seeds(tf.constant([number, 0]))
+        )
+        volume = volume.numpy()[..., 0]
+        # The axis a mark lies on must carry the voxel size it came with.
+        for value in (1, 2, 3):
+            offset = np.argwhere(volume == value)[0] - 1
+            assert turned.numpy()[np.flatnonzero(offset)[0]] == value
+        seen.add(volume.tobytes())
+    assert len(seen) == 48
+
+
+def test_validation_is_the_same_every_time(stored):
+    dataset = validation_batches(stored, FieldErrors(), seed=0)
+    first, again = (batches(dataset, COUNT) for _ in range(2))
+    assert_equal(first, again)
+    for example, batch in itertools.zip_longest(stored, first):
+        np.testing.assert_array_equal(
+            batch["truth"][0, ..., 0], example["susceptibility"]
+        )
+        np.testing.assert_array_equal(batch["voxel_size"][0], example["voxel_size"])

@@ -1,0 +1,50 @@
+import numpy as np
+import scipy.ndimage
+import tensorflow as tf
+
+from spinet_tf.dipole_kernel import dipole_kernel
+from spinet_tf.dipole_operator import filter_volume
+from spinet_tf.losses import loss_parts, sobel_gradients
+from tests.grids import geometry, random_volume
+
+
+def test_sobel_is_scipys():
+    volume = random_volume(np.random.default_rng(0), (6, 5, 7))
+    gradients = sobel_gradients(tf.constant(volume)).numpy()
+    for axis in range(3):
+        expected = scipy.ndimage.sobel(volume[1, ..., 0], axis, mode="constant")
+        np.testing.assert_allclose(gradients[1, ..., axis], expected, atol=1e-12)
+
+
+def test_parts_are_means_over_the_mask():
+    rng = np.random.default_rng(0)
+    size, voxel_sizes, b0 = geometry("mixed")
+    mask = np.zeros((2, *size, 1))
+    mask[0, 1:-1, 2:, 1:-1] = 1
+    mask[1, 2:-2, 1:-1, :] = 1
+    chi, truth = (mask * random_volume(rng, size) for _ in range(2))
+    field = mask * random_volume(rng, size)
+    kernel = dipole_kernel(size, voxel_sizes, b0)
+    parts = loss_parts(*map(tf.constant, (chi, truth, field)), kernel, mask, 0.5)
+    inside = mask > 0
+    np.testing.assert_allclose(
+        parts.susceptibility, np.abs(chi - truth)[inside].mean() / 0.5
+    )
+    predicted = filter_volume(tf.constant(chi), kernel).numpy()
+    np.testing.assert_allclose(
+        parts.field, np.abs(predicted - field)[inside].mean() / 0.5
+    )
+    sobel = np.abs(sobel_gradients(tf.constant(chi - truth)).numpy())
+    np.testing.assert_allclose(parts.gradient, sobel.sum() / 3 / inside.sum() / 0.5)
+
+
+def test_no_error_and_an_empty_mask_cost_nothing():
+    size, voxel_sizes, b0 = geometry("odd")
+    kernel = dipole_kernel(size, voxel_sizes, b0)
+    chi = tf.constant(random_volume(np.random.default_rng(0), size))
+    field = filter_volume(chi, kernel)
+    ones = np.ones((2, *size, 1))
+    assert max(float(x) for x in loss_parts(chi, chi, field, kernel, ones, 1)) < 1e-12
+    zero = 0 * chi
+    for part in loss_parts(zero, zero, zero, kernel, 0 * ones, 1):
+        assert float(part) == 0
