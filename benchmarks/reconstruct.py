@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 from absl import app, flags
 
+from spinet_cli.huge_pages import restart_with_huge_pages
+
 # TensorFlow is imported in the measuring process only, where its memory is counted.
 
 FLAGS = flags.FLAGS
@@ -184,5 +186,6 @@ def main(argv):
 
 
 if __name__ == "__main__":
+    restart_with_huge_pages()
     define_flags()
     app.run(main)

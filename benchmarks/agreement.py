@@ -1,0 +1,108 @@
+"""How closely the converted release agrees with what the authors' code computes.
+
+    python benchmarks/agreement.py --reference_dir=../shared/reference --invivo
+
+Needs the authors' weights and results; see README, 'Reference files'.
+"""
+
+import tempfile
+from pathlib import Path
+
+from absl import app, flags
+
+from spinet_cli.huge_pages import restart_with_huge_pages
+
+FLAGS = flags.FLAGS
+SETTINGS = {
+    "default solver settings": {},
+    "converged solver": {"tolerance": 1e-7, "max_iterations": 60},
+}
+
+
+def relative_error(x, reference):
+    """Relative L2 difference."""
+    import numpy as np
+
+    return np.linalg.norm(x - reference) / np.linalg.norm(reference)
+
+
+def iterate_errors(model, golden, settings):
+    """Errors of z, W^2 and chi for each unroll, with these solver settings."""
+    import numpy as np
+
+    folded = model.folded()
+    for name, value in settings.items():
+        setattr(folded.data_consistency, name, value)
+    problem = folded.prepare(
+        {
+            "local_field": golden["field"][np.newaxis, ..., np.newaxis],
+            "mask": golden["mask"][np.newaxis, ..., np.newaxis].astype("float32"),
+            "voxel_size": np.ones((1, 3), "float32"),
+            "b0_direction": np.array([[0, 0, 1]], "float32"),
+        }
+    )
+
+    def as_complex(volume):
+        return volume.numpy()[0, ..., 0] + 1j * volume.numpy()[0, ..., 1]
+
+    chi = problem.mask * problem.adjoint_field
+    for k in (1, 2, 3):
+        unroll = folded.unroll(problem, chi)
+        chi = unroll.susceptibility
+        yield (
+            relative_error(as_complex(unroll.denoised), golden[f"z_{k}"]),
+            relative_error(unroll.weights.numpy()[0, ..., 0], golden[f"w2_{k}"]),
+            relative_error(as_complex(chi), golden[f"chi_{k}"]),
+            int(unroll.iterations[0]),
+        )
+
+
+def invivo_error(model, folder, precision):
+    """Error inside the mask on the scan of the 2016 challenge, and seconds."""
+    import numpy as np
+
+    from spinet_tf.nifti import read_mask, read_volume
+    from spinet_tf.reconstruct import Reconstructor
+
+    field = read_volume(folder / "invivo" / "localfield.nii.gz")
+    mask = read_mask(folder / "invivo" / "mask.nii.gz")
+    # The release's kernel is for 1 mm isotropic voxels and axial B0.
+    reconstruction = Reconstructor(model, precision)(
+        field.data, mask.data, (1, 1, 1), (0, 0, 1)
+    )
+    with np.load(folder / "golden_invivo_160.npz") as golden:
+        expected = golden["chi_3_in_mask"].real
+    error = relative_error(reconstruction.susceptibility[mask.data], expected)
+    return error, reconstruction.seconds
+
+
+def main(_):
+    import numpy as np
+
+    from spinet_tf.model_files import load_model, save_model
+    from spinet_tf.release import convert_release
+
+    folder = Path(FLAGS.reference_dir)
+    model = convert_release(folder / "model_weights.pth", folder / "tr-stats.mat")
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / "release.keras"
+        save_model(model, path)
+        model = load_model(path)
+    with np.load(folder / "golden_48x40x32.npz") as file:
+        golden = dict(file)
+    for title, settings in SETTINGS.items():
+        print(f"48x40x32, {title}\n  k        z      W^2      chi  iterations")
+        errors = iterate_errors(model, golden, settings)
+        for k, (z, weights, chi, iterations) in enumerate(errors, start=1):
+            print(f"  {k}  {z:7.1e}  {weights:7.1e}  {chi:7.1e}  {iterations:10}")
+    if FLAGS.invivo:
+        for precision in ("float32", "bfloat16"):
+            error, seconds = invivo_error(model, folder, precision)
+            print(f"in vivo, 160x160x160, {precision}: {error:.1e} in {seconds:.0f} s")
+
+
+if __name__ == "__main__":
+    restart_with_huge_pages()
+    flags.DEFINE_string("reference_dir", "../shared/reference", "The authors' files.")
+    flags.DEFINE_bool("invivo", False, "Reconstruct the whole scan too: minutes.")
+    app.run(main)
