@@ -24,8 +24,8 @@ lint: $(INSTALLED) ## style and format
 	@$(BIN)/ruff format --check .
 
 $(INSTALLED): pyproject.toml requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
-		{ echo "Python 3.10 or newer is needed; give one as PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
+		{ echo "Python 3.10 to 3.13 is needed; give one as PYTHON=..." >&2; exit 1; }
 	@echo "Installing into .venv; TensorFlow and PyTorch take some minutes."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet -r requirements.txt -e ".[convert]"

@@ -83,7 +83,7 @@ def _add_reconstruct(parser):
         "--method", choices=METHODS, default="spinet", help="default spinet"
     )
     method.add_argument(
-        "--model", metavar="FILE", help="a .keras model, for the method spinet"
+        "--model", metavar="FILE", help="a .keras model; default the one that ships"
     )
     method.add_argument(
         "--precision",

@@ -14,7 +14,9 @@ from spinet_tf.classical import tikhonov, tkd
 from spinet_tf.errors import InputError
 from spinet_tf.evaluate import evaluate, format_table
 from spinet_tf.figures import three_planes
+from spinet_tf.model_files import load_model
 from spinet_tf.phantom import digital_head
+from spinet_tf.pretrained import PRETRAINED
 from spinet_tf.reconstruct import Reconstructor, reconstruct_classical
 from spinet_tf.release import convert_release
 from spinet_tf.simulate import simulate_field
@@ -24,8 +26,8 @@ B0_DIRECTION = (0, 0, 1)
 NOISE = 0.002  # [ppm]
 
 
-def load_network():
-    """The network to show: the authors' release, from the folder of reference files.
+def load_release():
+    """The authors' network, from the folder of reference files.
 
     Returns:
         `SpiNetQSM`.
@@ -47,11 +49,12 @@ def choose_methods():
     methods = {
         "TKD": functools.partial(reconstruct_classical, tkd),
         "Tikhonov": functools.partial(reconstruct_classical, tikhonov),
+        "SpiNet-QSM": Reconstructor(load_model(PRETRAINED)),
     }
     try:
-        methods["SpiNet-QSM"] = Reconstructor(load_network())
+        methods["release"] = Reconstructor(load_release())
     except InputError as error:
-        print(f"Without a network: {error}")
+        print(f"Without the authors' network: {error}")
     return methods
 
 

@@ -37,8 +37,8 @@ def resolve_geometry(arguments, volume):
     b0_direction, b0_source = resolve(
         "--b0-dir", arguments.b0_dir, volume.b0_direction, normalise_b0_direction
     )
-    if b0_source == "from the affine" and volume.sform_code == volume.qform_code == 0:
-        b0_source = "assumed, the header gives no orientation"
+    if b0_source == "from the affine" and not volume.knows_scanner_axes:
+        b0_source = "assumed, the header gives no orientation in the scanner"
     edges = " x ".join(f"{edge:.6g}" for edge in voxel_size)
     components = ", ".join(f"{component:.6g}" for component in b0_direction)
     print(f"voxel size    {edges} mm ({voxel_size_source})")

@@ -14,11 +14,17 @@ def check_outputs(outputs, inputs):
         inputs: paths of the files to read; None for one not given.
 
     Raises:
-        InputError: if one cannot be written or is an input.
+        InputError: if one cannot be written, is an input, or is named twice.
     """
-    real_inputs = {os.path.realpath(path): path for path in inputs if path}
+    real_inputs = {
+        os.path.realpath(path): path for path in inputs if path and os.path.exists(path)
+    }
+    seen = set()
     for output in outputs:
         check_writable(output)
+        if os.path.realpath(output) in seen:
+            raise InputError(f"{output}: would be written twice")
+        seen.add(os.path.realpath(output))
         replaced = real_inputs.get(os.path.realpath(output))
         if replaced:
             raise InputError(f"{output}: would replace the input {replaced}")

@@ -6,6 +6,10 @@ import functools
 import os
 import re
 import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
 
 from spinet_cli.geometry import resolve_geometry
 from spinet_cli.outputs import check_outputs
@@ -17,6 +21,7 @@ from spinet_tf.field_units import check_units, ppm_per_unit
 from spinet_tf.figures import three_planes
 from spinet_tf.model_files import load_model
 from spinet_tf.nifti import check_output_path, read_mask, read_volume, write_volume
+from spinet_tf.pretrained import PRETRAINED
 from spinet_tf.reconstruct import Reconstructor, reconstruct_classical
 from spinet_tf.volume import check_field, check_same_grid
 
@@ -37,7 +42,8 @@ def run(arguments):
     with contextlib.ExitStack() as stack:
         if arguments.iterates:
             stack.enter_context(made_folder(arguments.iterates))
-        check_outputs(outputs, [arguments.field, arguments.mask])
+        field_sidecar = _stem(arguments.field) + ".json"
+        check_outputs(outputs, [arguments.field, arguments.mask, field_sidecar])
         field, mask = _read(arguments)
         voxel_size, b0_direction = resolve_geometry(arguments, field)
         result = solve(field.data, mask.data, voxel_size, b0_direction)
@@ -52,6 +58,7 @@ def run(arguments):
             "VoxelSize": [round(edge, 6) for edge in voxel_size],
             "B0Direction": [round(component, 6) for component in b0_direction],
         }
+        _warn_of_loose_solves(result, method_details)
         with atomic_paths(outputs) as paths:
             _write(paths, field, mask, voxel_size, result, details)
     print(f"data-consistency error  {result.data_consistency:.4f}")
@@ -62,10 +69,10 @@ def run(arguments):
 
 def _check_flags(arguments):
     """What can be refused without reading a file."""
-    if arguments.method == "spinet":
-        if not arguments.model:
-            raise InputError("--model: the method spinet needs a .keras model")
-    elif arguments.model or arguments.iterates or arguments.precision != "float32":
+    of_spinet = (
+        arguments.model or arguments.iterates or arguments.precision != "float32"
+    )
+    if arguments.method != "spinet" and of_spinet:
         raise InputError(
             "--model, --iterates and --precision go with the method spinet, "
             f"got {arguments.method}"
@@ -76,7 +83,8 @@ def _check_flags(arguments):
 
 def _prepare_spinet(arguments):
     """The callable that reconstructs, details for the sidecar, number of unrolls."""
-    model = load_model(arguments.model)
+    path = arguments.model or PRETRAINED
+    model = load_model(path)
 
     def show_progress(k, report):
         print(
@@ -89,10 +97,11 @@ def _prepare_spinet(arguments):
 
     reconstructor = Reconstructor(model, arguments.precision)
     details = {
-        "Model": arguments.model,
+        "Model": Path(path).name,
         "Lambda": model.lambda_,
         "P": model.p,
         "Precision": arguments.precision,
+        "SolverTolerance": model.tolerance,
     }
     solve = functools.partial(reconstructor, progress=show_progress)
     return solve, details, model.unrolls
@@ -103,9 +112,24 @@ def _prepare_classical(arguments):
     return functools.partial(reconstruct_classical, method), {}, 0
 
 
+def _warn_of_loose_solves(result, details):
+    loose = [
+        unroll.relative_residual
+        for unroll in result.unrolls
+        if unroll.relative_residual > details["SolverTolerance"]
+    ]
+    if loose:
+        warnings.warn(
+            f"{len(loose)} of {len(result.unrolls)} solves stopped at the limit of "
+            f"iterations with a residual of up to {max(loose):.1e}, above the "
+            f"tolerance of {details['SolverTolerance']:g}",
+            stacklevel=2,
+        )
+
+
 def _output_paths(arguments, unrolls):
     """The map, its sidecar and picture, and the maps of the unrolls."""
-    stem = re.sub(r"\.nii(\.gz)?$", "", arguments.output, flags=re.IGNORECASE)
+    stem = _stem(arguments.output)
     paths = [arguments.output, f"{stem}.json", f"{stem}.png"]
     if arguments.iterates:
         paths += [
@@ -115,15 +139,19 @@ def _output_paths(arguments, unrolls):
     return paths
 
 
+def _stem(path):
+    return re.sub(r"\.nii(\.gz)?$", "", path, flags=re.IGNORECASE)
+
+
 def _read(arguments):
-    """The local field in ppm, zero outside the mask, and the mask."""
+    """The local field in ppm, as it is outside the mask too, and the mask."""
     units = (arguments.field_units, arguments.b0, arguments.te)
     field = read_volume(arguments.field)
     mask = read_mask(arguments.mask, arguments.mask_threshold)
     check_same_grid(field, mask)
     field = check_field(field, mask)
     check_units(field.data[mask.data], *units, field.name)
-    ppm = field.data * mask.data * ppm_per_unit(*units)
+    ppm = field.data * np.float32(ppm_per_unit(*units))
     return dataclasses.replace(field, data=ppm), mask
 
 

@@ -13,7 +13,7 @@ class Solution(NamedTuple):
         value: like `rhs`.
         iterations: int32 `(batch,)`, operator applications each sample needed.
         relative_residual: float `(batch,)`, ||rhs - A x|| / ||rhs|| at the end, as
-            the recursion has it; 0 where rhs is 0.
+            the recursion has it; 0 where rhs is 0, NaN where it is not finite.
     """
 
     value: tf.Tensor
@@ -98,11 +98,15 @@ def conjugate_gradient(
             return tf.complex(scalar, tf.zeros_like(scalar))
         return scalar
 
+    def like_rhs(x):
+        # Transforms lose the static shape, which a loop must keep.
+        return tf.ensure_shape(x, rhs.shape)
+
     def norm(x):
         return tf.sqrt(dot(x, x))
 
     rhs_norm = norm(rhs)
-    solvable = rhs_norm > 0
+    solvable = rhs_norm != 0
     rounding = np.finfo(rhs_norm.dtype.as_numpy_dtype).eps
     target = tf.maximum(tf.cast(tolerance, rhs_norm.dtype), rounding) * rhs_norm
 
@@ -133,9 +137,11 @@ def conjugate_gradient(
         return (
             _State(
                 step=state.step + 1,
-                value=value,
-                residual=residual,
-                direction=preconditioned + per_sample(momentum) * state.direction,
+                value=like_rhs(value),
+                residual=like_rhs(residual),
+                direction=like_rhs(
+                    preconditioned + per_sample(momentum) * state.direction
+                ),
                 residual_dot_preconditioned=product,
                 residual_norm=residual_norm,
                 iterations=state.iterations + tf.cast(active, tf.int32),
@@ -143,13 +149,15 @@ def conjugate_gradient(
             ),
         )
 
+    # A right side that is not finite has no solution, and must not look like one.
+    value += per_sample(0 * rhs_norm)
     direction = precondition(residual)
     residual_norm = norm(residual)
     start = _State(
         step=tf.constant(0),
-        value=value,
-        residual=residual,
-        direction=direction,
+        value=like_rhs(value),
+        residual=like_rhs(residual),
+        direction=like_rhs(direction),
         residual_dot_preconditioned=dot(residual, direction),
         residual_norm=residual_norm,
         iterations=tf.zeros_like(rhs_norm, tf.int32),
@@ -157,7 +165,7 @@ def conjugate_gradient(
     )
     (end,) = tf.while_loop(goes_on, iterate, (start,))
     return Solution(
-        tf.ensure_shape(end.value, rhs.shape),
+        end.value,
         end.iterations,
         tf.math.divide_no_nan(end.residual_norm, rhs_norm),
     )

@@ -50,8 +50,8 @@ class SolverSettings(NamedTuple):
         max_iterations: int, limit for each sample and solve.
     """
 
-    tolerance: float = 1e-4
-    max_iterations: int = 30
+    tolerance: float
+    max_iterations: int
 
 
 def _solve(rhs, weights, normal, initial, settings):

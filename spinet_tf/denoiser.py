@@ -45,6 +45,7 @@ class ResidualBlock(keras.layers.Layer):
         self.batch_norm = batch_norm
         options = {
             "padding": "same",
+            "data_format": "channels_last",
             "use_bias": not batch_norm,
             "kernel_initializer": "he_normal",
             "dtype": self.dtype_policy,
@@ -131,6 +132,7 @@ class Denoiser(keras.layers.Layer):
                 size,
                 activation=activation,
                 padding="same",
+                data_format="channels_last",
                 use_bias=not batch_norm,
                 kernel_initializer=initializer,
                 dtype=policy,

@@ -75,9 +75,9 @@ class SpiNetQSM(keras.Model):
         max_iterations: int, limit of each solve. Defaults to 30.
 
     Call arguments:
-        inputs: dict of float tensors: `local_field` `(batch, x, y, z, 1)` [ppm], `mask`
-            `(batch, x, y, z, 1)` 0 or 1, `voxel_size` `(batch, 3)` [mm],
-            `b0_direction` `(batch, 3)` in voxel axes.
+        inputs: dict of arrays or tensors: `local_field` `(batch, x, y, z, 1)` [ppm],
+            used outside the mask too, `mask` `(batch, x, y, z, 1)` 0 or 1,
+            `voxel_size` `(batch, 3)` [mm], `b0_direction` `(batch, 3)` in voxel axes.
 
     Returns:
         Susceptibility, float `(batch, x, y, z, 1)` [ppm], zero outside the mask.
@@ -151,14 +151,16 @@ class SpiNetQSM(keras.Model):
 
     def prepare(self, inputs):
         """The `Problem` of these inputs (see the class for them)."""
-        field = tf.convert_to_tensor(inputs["local_field"])
-        kernel = self.dipole.kernel(
-            tf.shape(field)[1:4], inputs["voxel_size"], inputs["b0_direction"]
+        names = ("local_field", "mask", "voxel_size", "b0_direction")
+        dtype = self.dtype_policy.variable_dtype
+        field, mask, voxel_size, b0_direction = (
+            tf.cast(inputs[name], dtype) for name in names
         )
+        kernel = self.dipole.kernel(tf.shape(field)[1:4], voxel_size, b0_direction)
         adjoint = self.dipole.adjoint(field, kernel)
         if self.channels == 2:
             adjoint = tf.concat([adjoint, tf.zeros_like(adjoint)], axis=-1)
-        return Problem(adjoint, kernel, tf.cast(inputs["mask"], adjoint.dtype))
+        return Problem(adjoint, kernel, mask)
 
     def denoise(self, susceptibility, training=False):
         """Z = D_w(chi), in ppm."""

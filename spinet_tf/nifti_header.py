@@ -127,8 +127,8 @@ def read_affines(
         degrees = math.degrees(math.acos(min(1.0, cosine)))
         if degrees > 1:
             warnings.warn(
-                f"{name}: sform and qform put B0 {degrees:.3g} degrees apart; the"
-                " sform is used",
+                f"{name}: sform and qform put B0 {degrees:.3g} degrees apart; that in"
+                " scanner coordinates is used, else the sform",
                 stacklevel=2,
             )
     return affine, qform

@@ -10,6 +10,7 @@ import tensorflow as tf
 from spinet_tf.available_memory import check_fits_in_memory
 from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.dipole_operator import filter_volume
+from spinet_tf.errors import InputError
 
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 CLASSICAL_BYTES_PER_VOXEL = 50  # measured
@@ -62,7 +63,8 @@ def memory_needed(matrix_size, model, precision="float32"):
         Bytes, an int.
     """
     bytes_per_value = 2 if precision == "bfloat16" else 4
-    return math.prod(matrix_size) * (4 * model.filters * bytes_per_value + 40 * 4)
+    volumes = 4 * model.filters * bytes_per_value + 40 * 4
+    return math.prod(matrix_size) * volumes
 
 
 def check_memory(matrix_size, model, precision="float32"):
@@ -136,7 +138,8 @@ class Reconstructor:
             A `Reconstruction`.
 
         Raises:
-            InputError: the volume does not fit in memory.
+            InputError: the volume does not fit in memory, or the result is not
+                finite.
         """
         check_memory(np.shape(local_field), self.model, self.precision)
         start = time.monotonic()
@@ -164,6 +167,11 @@ class Reconstructor:
                     time.monotonic() - unroll_start,
                 )
             )
+            if not math.isfinite(reports[-1].relative_residual):
+                raise InputError(
+                    f"model: its result is not finite in unroll {k}; are the weights "
+                    "and the field's unit right?"
+                )
             if progress:
                 progress(k, reports[-1])
         predicted = self._predict_field(susceptibility[..., :1], problem.kernel).numpy()

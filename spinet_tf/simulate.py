@@ -11,9 +11,7 @@ from spinet_tf.dipole_operator import filter_volume
 BYTES_PER_VOXEL = 50  # measured
 
 
-def simulate_field(
-    susceptibility, mask, voxel_size, b0_direction, noise=0.0, seed=0, dc_value=0.0
-):
+def simulate_field(susceptibility, mask, voxel_size, b0_direction, noise=0.0, seed=0):
     """Local field of a susceptibility map, with white noise.
 
     The convolution is circular: what lies at one edge of the grid acts on the
@@ -26,7 +24,6 @@ def simulate_field(
         b0_direction: three floats, in voxel axes.
         noise: float >= 0 [ppm], standard deviation of Gaussian noise. Defaults to 0.
         seed: int, of the noise. Defaults to 0.
-        dc_value: float, D(0). Defaults to 0.
 
     Returns:
         Local field, float32 `(x, y, z)` [ppm].
@@ -44,7 +41,6 @@ def simulate_field(
         shape,
         np.asarray([voxel_size], np.float32),
         np.asarray([b0_direction], np.float32),
-        dc_value,
     )
     volume = np.asarray(susceptibility, np.float32)[np.newaxis, ..., np.newaxis]
     field = filter_volume(volume, kernel).numpy()[0, ..., 0]

@@ -10,6 +10,10 @@ from spinet_tf.errors import InputError
 # Two grids are the same if no voxel lies further apart than this share of the
 # smallest voxel edge: rounding in headers passes, another scan does not.
 GRID_TOLERANCE = 0.01
+SCANNER = 1
+"""NIfTI's code of an affine that leads to scanner coordinates."""
+ALIGNED = 2
+"""And to those of another scan, which many programs write for want of a better one."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -42,7 +46,19 @@ class Volume:
     @property
     def b0_direction(self) -> tuple[float, float, float] | None:
         """Unit B0 direction in voxel axes; None without an affine."""
-        return None if self.affine is None else affine_b0_direction(self.affine)
+        affine = self._scanner_affine
+        return None if affine is None else affine_b0_direction(affine)
+
+    @property
+    def knows_scanner_axes(self) -> bool:
+        """Whether an affine leads to a scanner's coordinates, whose z axis is B0."""
+        return bool({SCANNER, ALIGNED} & {self.sform_code, self.qform_code})
+
+    @property
+    def _scanner_affine(self) -> np.ndarray | None:
+        # An sform may lead to a template's coordinates, where z is not B0.
+        in_qform = self.sform_code != SCANNER and self.qform_code == SCANNER
+        return self.qform if in_qform and self.qform is not None else self.affine
 
 
 def affine_voxel_size(affine: np.ndarray) -> tuple[float, float, float]:

@@ -113,7 +113,6 @@ def test_flagfile_that_is_a_folder(flags, tmp_path):
         ({"field_units": "rad", "te": 0.02}, "b0: the field strength .* got none"),
         ({"mask_threshold": "nan"}, "mask threshold: expected a finite number, .* nan"),
         ({"mask_threshold": 2}, "mask.nii.gz: the mask is empty, no voxel is above 2"),
-        ({"method": "spinet"}, "--model: the method spinet needs a .keras model"),
         ({"model": "a.keras"}, "--model, .* go with the method spinet, got tkd"),
         ({"iterates": "all"}, "--iterates .* go with the method spinet, got tkd"),
         ({"precision": "bfloat16"}, "--precision go with the method spinet, got tkd"),
@@ -162,6 +161,27 @@ def test_unwritable_output(flags, tmp_path, output, message):
     (tmp_path / "file").touch()
     changed = {**flags, "output": tmp_path / output}
     refused(tmp_path, message, "reconstruct", **changed)
+
+
+def test_sidecar_of_the_field_is_not_replaced(flags, tmp_path):
+    path = tmp_path / "input.nii.gz"
+    path.write_bytes(flags["field"].read_bytes())
+    (tmp_path / "input.json").write_text("{}")
+    changed = {**flags, "field": path, "output": tmp_path / "input.nii"}
+    refused(tmp_path, "input.json: would replace the input", "reconstruct", **changed)
+
+
+def test_one_name_for_two_outputs(flags, tmp_path):
+    (tmp_path / "all").mkdir()
+    changed = {
+        **flags,
+        "method": "spinet",
+        "iterates": tmp_path / "all",
+        "output": tmp_path / "all" / "unroll-1.nii.gz",
+    }
+    refused(
+        tmp_path, "unroll-1.nii.gz: would be written twice", "reconstruct", **changed
+    )
 
 
 @pytest.mark.parametrize("name", ["field", "mask"])

@@ -101,6 +101,18 @@ def test_zero_sample_stays_zero_whatever_the_start():
     assert (solution.iterations.numpy()[[0, 2]] > 0).all()
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_right_side_that_is_not_finite_gives_nan_and_harms_no_other(bad):
+    matrices, rhs = systems()
+    expected = conjugate_gradient(product(matrices), rhs, tolerance=1e-8)
+    rhs[1, 3] = bad
+    solution = conjugate_gradient(product(matrices), rhs, tolerance=1e-8)
+    assert np.isnan(solution.value[1]).all()
+    assert np.isnan(solution.relative_residual[1])
+    for i in (0, 2):
+        np.testing.assert_allclose(solution.value[i], expected.value[i], rtol=1e-12)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "complex64"])
 def test_past_convergence_stays_finite(dtype):
     matrices, rhs = systems(is_complex=dtype == "complex64")

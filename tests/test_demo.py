@@ -22,11 +22,11 @@ def run_demo(tmp_path, capsys):
     return metrics, picture, output
 
 
-def test_demo_without_a_network(tmp_path, capsys, monkeypatch):
+def test_demo_without_the_release(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("SPINET_REFERENCE_DIR", str(tmp_path))
     metrics, picture, output = run_demo(tmp_path, capsys)
-    assert list(metrics) == ["TKD", "Tikhonov"]
-    assert f"Without a network: {tmp_path / 'model_weights.pth'}" in output
+    assert list(metrics) == ["TKD", "Tikhonov", "SpiNet-QSM"]
+    assert f"Without the authors' network: {tmp_path / 'model_weights.pth'}" in output
     for method, families in metrics.items():
         assert method in output
         # An empty map has 100 %, the truth 0.
@@ -39,8 +39,8 @@ def test_demo_without_a_network(tmp_path, capsys, monkeypatch):
 def test_demo_with_the_released_network(tmp_path, capsys, monkeypatch, reference_dir):
     monkeypatch.setenv("SPINET_REFERENCE_DIR", str(reference_dir))
     metrics, _, output = run_demo(tmp_path, capsys)
-    assert list(metrics) == ["TKD", "Tikhonov", "SpiNet-QSM"]
+    assert list(metrics) == ["TKD", "Tikhonov", "SpiNet-QSM", "release"]
     assert "Without" not in output
     # On so coarse a head it does not beat TKD, but is far from an empty map's 100 %.
-    assert 0 < metrics["SpiNet-QSM"]["challenge"]["nrmse"] < 80
-    assert metrics["SpiNet-QSM"]["challenge"]["correlation"] > 0.7
+    assert 0 < metrics["release"]["challenge"]["nrmse"] < 80
+    assert metrics["release"]["challenge"]["correlation"] > 0.7

@@ -17,9 +17,11 @@ def test_sform_and_qform_disagree(tmp_path):
     image.set_qform(turned, 1)
     image.set_sform(AFFINE, 4)
     image.to_filename(tmp_path / "a.nii")
-    with pytest.warns(UserWarning, match="put B0 36.9 degrees apart; the sform"):
+    with pytest.warns(UserWarning, match="put B0 36.9 degrees apart; that in"):
         volume = read_volume(tmp_path / "a.nii")
-    assert volume.b0_direction == (0, 0, 1)
+    # The sform leads to a template, the qform to the scanner, where B0 is z.
+    assert volume.b0_direction == pytest.approx((0, 0.6, 0.8))
+    assert volume.knows_scanner_axes
     write_volume(tmp_path / "chi.nii", DATA, volume)
     header = nibabel.load(tmp_path / "chi.nii").header
     np.testing.assert_allclose(header.get_qform(), turned, atol=1e-6)

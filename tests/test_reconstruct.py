@@ -65,7 +65,7 @@ def test_equals_the_model_and_reports_each_unroll(model):
 
 def test_sizes_share_the_traces(model):
     reconstructor = Reconstructor(model)
-    for size in ((9, 8, 11), (10, 7, 6), (8, 8, 8), (7, 9, 5)):
+    for size in ((9, 8, 11), (10, 7, 6), (7, 1, 5), (1, 1, 1)):
         field, mask = scan(size)
         assert reconstructor(field, mask, VOXEL_SIZE, B0).susceptibility.shape == size
     assert reconstructor._unroll.experimental_get_tracing_count() <= 2
@@ -81,6 +81,13 @@ def test_bfloat16_is_close(model):
     assert 0 < error < 0.03
     with pytest.raises(ValueError, match="precision='float16'"):
         Reconstructor(model, "float16")
+
+
+def test_a_result_that_is_not_finite_is_refused():
+    broken = SpiNetQSM(filters=4, blocks=1, unrolls=2)
+    broken.denoiser.exit.kernel.assign(broken.denoiser.exit.kernel * np.inf)
+    with pytest.raises(InputError, match="not finite in unroll 1"):
+        Reconstructor(broken)(*scan(), VOXEL_SIZE, B0)
 
 
 def test_too_large_for_the_memory(model, monkeypatch):

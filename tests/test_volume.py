@@ -116,3 +116,20 @@ def test_field_outside_the_mask_is_set_to_zero():
 def test_finite_field_is_unchanged():
     field = volume(np.full(SHAPE, 0.5, np.float32))
     assert check_field(field, volume(np.zeros(SHAPE, bool))) is field
+
+
+@pytest.mark.parametrize(
+    ("sform_code", "qform_code", "known"),
+    [
+        (1, 0, True),
+        (2, 0, True),
+        (0, 1, True),
+        (4, 1, True),
+        (4, 0, False),
+        (0, 0, False),
+    ],
+)
+def test_scanner_axes_are_known_from_the_codes(sform_code, qform_code, known):
+    data = np.zeros((2, 3, 4), np.float32)
+    volume = Volume(data, np.eye(4), "a.nii", sform_code, qform_code)
+    assert volume.knows_scanner_axes == known
