@@ -5,6 +5,7 @@ from spinet_tf import quiet_tensorflow  # noqa: F401
 # isort: on
 
 from spinet_tf.model import SpiNetQSM
+from spinet_tf.pretrained import PRETRAINED
 
-__all__ = ["SpiNetQSM"]
+__all__ = ["PRETRAINED", "SpiNetQSM"]
 __version__ = "0.1.0"

@@ -1,0 +1,38 @@
+"""The network that ships, and the README's example of it."""
+
+import re
+
+import numpy as np
+
+from spinet_tf import PRETRAINED
+from spinet_tf.classical import CLASSICAL_METHODS
+from spinet_tf.evaluate import evaluate
+from spinet_tf.model_files import load_model
+from spinet_tf.phantom import digital_head
+from spinet_tf.reconstruct import Reconstructor, reconstruct_classical
+from spinet_tf.simulate import simulate_field
+from tests.conftest import ROOT
+
+
+def test_beats_the_classical_methods_on_a_tilted_anisotropic_head():
+    assert PRETRAINED.stat().st_size < 4 * 2**20
+    head = digital_head((64, 72, 40), (1.5, 1.5, 2.25))
+    b0 = (0.0, 0.5, 0.866)
+    field = simulate_field(head.susceptibility, head.mask, head.voxel_size, b0, 0.002)
+    scan = (field, head.mask, head.voxel_size, b0)
+    network = Reconstructor(load_model(PRETRAINED))(*scan).susceptibility
+    ours = evaluate(network, head.susceptibility, head.mask)["challenge"]
+    for method in CLASSICAL_METHODS.values():
+        chi = reconstruct_classical(method, *scan).susceptibility
+        theirs = evaluate(chi, head.susceptibility, head.mask)["challenge"]
+        assert ours["nrmse"] < 0.9 * theirs["nrmse"]
+        assert ours["correlation"] > theirs["correlation"]
+
+
+def test_example_of_the_readme_runs():
+    section = (ROOT / "README.md").read_text().split("## From Python")[1]
+    code = "\n".join(re.findall(r"^(?:    (.*)|)$", section.split("\n## ")[0], re.M))
+    names = {}
+    exec(code, names)
+    assert names["chi"].shape == (1, 32, 32, 32, 1)
+    assert np.isfinite(names["chi"]).all()
