@@ -14,9 +14,9 @@ from spinet_tf.simulate import simulate_field
 from tests.conftest import ROOT
 
 
-def test_beats_the_classical_methods_on_a_tilted_anisotropic_head():
+def test_beats_the_classical_methods_on_a_tilted_head():
     assert PRETRAINED.stat().st_size < 4 * 2**20
-    head = digital_head((64, 72, 40), (1.5, 1.5, 2.25))
+    head = digital_head()
     b0 = (0.0, 0.5, 0.866)
     field = simulate_field(head.susceptibility, head.mask, head.voxel_size, b0, 0.002)
     scan = (field, head.mask, head.voxel_size, b0)
@@ -25,8 +25,8 @@ def test_beats_the_classical_methods_on_a_tilted_anisotropic_head():
     for method in CLASSICAL_METHODS.values():
         chi = reconstruct_classical(method, *scan).susceptibility
         theirs = evaluate(chi, head.susceptibility, head.mask)["challenge"]
-        assert ours["nrmse"] < 0.9 * theirs["nrmse"]
-        assert ours["correlation"] > theirs["correlation"]
+        assert ours["nrmse"] < 0.85 * theirs["nrmse"]
+        assert ours["xsim"] > theirs["xsim"]
 
 
 def test_example_of_the_readme_runs():
