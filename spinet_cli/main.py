@@ -72,6 +72,8 @@ def _run(argv):
         importlib.import_module(f"spinet_cli.{arguments.subcommand}").run(arguments)
     except InputError as error:
         return _report_error(error)
+    except MemoryError:
+        return _report_error("the machine has not enough memory for these volumes")
     return 0
 
 

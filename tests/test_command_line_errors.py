@@ -163,6 +163,14 @@ def test_unwritable_output(flags, tmp_path, output, message):
     refused(tmp_path, message, "reconstruct", **changed)
 
 
+def test_out_of_memory_is_one_line(flags, tmp_path, monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("spinet_cli.reconstruct.read_volume", fail)
+    refused(tmp_path, "not enough memory", "reconstruct", **flags)
+
+
 def test_sidecar_of_the_field_is_not_replaced(flags, tmp_path):
     path = tmp_path / "input.nii.gz"
     path.write_bytes(flags["field"].read_bytes())
