@@ -131,7 +131,9 @@ def run(options):
     folder = Path(options.run_dir)
     folder.mkdir(parents=True, exist_ok=True)
     options.append_flags_into_file(folder / "flags.txt")
+    # The network first: building a data set draws from the same generators.
     keras.utils.set_random_seed(options.seed)
+    network = build_network(options)
     stored = load_dataset(
         options.dataset, options.data_dir, f"train[:{100 * options.train_fraction:g}%]"
     )
@@ -162,7 +164,7 @@ def run(options):
         seed=options.seed,
     )
     verbose = "auto" if sys.stdout.isatty() else 2
-    return train(build_network(options), stored, validation, recipe, folder, verbose)
+    return train(network, stored, validation, recipe, folder, verbose)
 
 
 def main(_):
