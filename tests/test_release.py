@@ -38,7 +38,10 @@ def test_every_iterate_with_a_converged_solve(released_model, golden):
 def test_result_with_the_default_settings(released_model, golden):
     unrolls = list(iterate_errors(released_model, golden, {}))
     assert unrolls[-1][2] < 5e-4
-    assert [iterations for *_, iterations in unrolls] == [4, 9, 9]
+    # 4, 9 and 9 where it was measured; 10, 13 and 13 without the preconditioner.
+    first, *others = (iterations for *_, iterations in unrolls)
+    assert first <= 6
+    assert max(others) <= 11
 
 
 def test_iterating_past_convergence_changes_nothing(released_model, golden):
