@@ -1,6 +1,6 @@
 """How closely the converted release agrees with what the authors' code computes.
 
-    python benchmarks/agreement.py --reference_dir=../shared/reference --invivo
+    python -m benchmarks.agreement --reference_dir=../shared/reference --invivo
 
 Needs the authors' weights and results; see README, 'Reference files'.
 """

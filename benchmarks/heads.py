@@ -1,6 +1,6 @@
 """The shipped network against TKD and Tikhonov on held-out synthetic heads.
 
-    python benchmarks/heads.py
+    python -m benchmarks.heads
 
 Each head has its own geometry, oblique and anisotropic ones among them, and model
 error as in training. The classical methods' parameters are tuned on the validation

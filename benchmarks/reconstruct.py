@@ -1,6 +1,6 @@
 """Times a reconstruction beside the arithmetic it cannot do without.
 
-    python benchmarks/reconstruct.py --sizes 64,96,160 --precision float32,bfloat16
+    python -m benchmarks.reconstruct --sizes 64,96,160 --precision float32,bfloat16
 
 The floor is the CNN's convolutions alone, as many and as large as in the
 reconstruction, timed right after it in the same process. Each configuration has a

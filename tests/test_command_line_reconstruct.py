@@ -6,9 +6,9 @@ import nibabel
 import numpy as np
 import pytest
 
-from spinet_tf import __version__
+from spinet_tf import SpiNetQSM, __version__
 from spinet_tf.field_units import GYROMAGNETIC_RATIO
-from spinet_tf.model_files import load_model
+from spinet_tf.model_files import load_model, save_model
 from spinet_tf.nifti import read_volume
 from spinet_tf.reconstruct import Reconstructor
 from spinet_tf.volume import affine_b0_direction
@@ -315,3 +315,18 @@ def test_existing_outputs_are_replaced(scan, tmp_path):
     succeed("reconstruct", **flags)
     assert len(listing(tmp_path)) == 3
     assert read_json(tmp_path / "map.json")["Method"] == "tikhonov"
+
+
+def test_a_solve_that_did_not_converge_is_told(scan, tmp_path):
+    model = SpiNetQSM(
+        filters=4, blocks=1, unrolls=2, initial_p=1.2, tolerance=1e-6, max_iterations=1
+    )
+    save_model(model, tmp_path / "hasty.keras")
+    result = succeed(
+        "reconstruct",
+        field=scan / "field.nii.gz",
+        mask=scan / "mask.nii.gz",
+        model=tmp_path / "hasty.keras",
+        output=tmp_path / "map.nii",
+    )
+    assert "warning: 2 of 2 solves stopped at the limit of iterations" in result.err
