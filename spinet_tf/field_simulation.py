@@ -20,7 +20,8 @@ class FieldErrors(NamedTuple):
     Attributes:
         noise_low: float [ppm], lower end of the noise's standard deviation.
         noise_high: float [ppm], upper end; drawn uniformly in its logarithm.
-        background: float [ppm], standard deviation of the residual background field.
+        background: float [ppm], standard deviation of the residual background field,
+            twice: of sources far away, and of sources next to the mask.
         anisotropy: float [ppm], of the susceptibility anisotropy of white matter.
         smooth: float [ppm], standard deviation of smooth additive errors.
         gain: float, standard deviation of smooth multiplicative errors.
@@ -133,6 +134,41 @@ def background_field(seeds, shape, voxel_size, b0_direction, sources=6):
     return field / tf.math.reduce_std(field)
 
 
+def nearby_background_field(seeds, mask, kernel):
+    """Field of random sources just outside the mask, of unit deviation inside it.
+
+    Like that of the skull base and the sinuses, it is harmonic in the mask and
+    strongest at its edge.
+
+    Args:
+        seeds: `Seeds`.
+        mask: float32 `(x, y, z)`, 0 or 1.
+        kernel: float32 `(x, y, z // 2 + 1)`, half spectrum of D.
+
+    Returns:
+        float32 `(x, y, z)`; 0 where the mask leaves no room for sources.
+    """
+    shape = tf.shape(mask)
+    sources = (1 - mask) * smooth_noise(seeds, shape, seeds.uniform(1.0, 6.0))
+    field = convolve(sources, kernel)
+    power = tf.reduce_sum(mask * field**2) / tf.maximum(tf.reduce_sum(mask), 1)
+    return tf.math.divide_no_nan(field, tf.sqrt(power))
+
+
+def convolve(volume, kernel):
+    """The field of a susceptibility map.
+
+    Args:
+        volume: float32 `(x, y, z)` [ppm].
+        kernel: float32 `(x, y, z // 2 + 1)`, half spectrum of D.
+
+    Returns:
+        float32 `(x, y, z)` [ppm].
+    """
+    spectrum = complex_of(kernel) * tf.signal.rfft3d(volume)
+    return tf.signal.irfft3d(spectrum, tf.shape(volume))
+
+
 def realistic_field(
     susceptibility, mask, white_matter, voxel_size, b0_direction, errors, seeds
 ):
@@ -162,11 +198,14 @@ def realistic_field(
     apparent = susceptibility + amplitude * white_matter * orientation
 
     kernel = dipole_kernel(shape, voxel_size[tf.newaxis], b0_direction[tf.newaxis])[0]
-    field = tf.signal.irfft3d(complex_of(kernel) * tf.signal.rfft3d(apparent), shape)
+    field = convolve(apparent, kernel)
     field *= 1 + seeds.uniform(0.0, errors.gain) * smooth(6.0, 20.0)
     field += seeds.uniform(0.0, errors.smooth) * smooth(3.0, 16.0)
     field += seeds.uniform(0.0, errors.background) * background_field(
         seeds, shape, voxel_size, b0_direction
+    )
+    field += seeds.uniform(0.0, errors.background) * nearby_background_field(
+        seeds, mask, kernel
     )
     deviation = tf.exp(
         seeds.uniform(math.log(errors.noise_low), math.log(errors.noise_high))

@@ -6,15 +6,21 @@ import keras
 import tensorflow as tf
 
 SMALLEST_P = 1e-3
+TYPICAL_DIFFERENCE = 0.01  # [ppm]
 
 
 @keras.saving.register_keras_serializable(package="spinet_tf")
 class SchattenNorm(keras.layers.Layer):
     """Owns lambda and p, and replaces |d|^p by W^2 d^2, d = chi - z.
 
-    lambda = exp(log_lambda) is positive. p = 2 exp(-p_decay) with p_decay >= 0 lies in
-    (0, 2]; p = 2 is reached at p_decay = 0 and left again, since the gradient there is
-    not zero. W^2 = (|d|^2 + epsilon^2)^(p/2 - 1) stays finite where chi = z.
+    p = 2 exp(-p_decay) with p_decay >= 0 lies in (0, 2]; p = 2 is reached at
+    p_decay = 0 and left again, since the gradient there is not zero.
+    W^2 = (|d|^2 + epsilon^2)^(p/2 - 1) stays finite where chi = z.
+
+    What is trained beside p is not lambda itself but the logarithm of lambda W^2 at a
+    typical difference, 0.01 ppm. With lambda as the variable, a p of 1.5 in place of
+    2 would raise the weight of z tenfold, and p would be held at 2 by a lambda that
+    cannot follow it.
 
     Args:
         initial_lambda: float > 0. Defaults to 0.5, as in the release.
@@ -58,10 +64,12 @@ class SchattenNorm(keras.layers.Layer):
         self.build()
 
     def build(self, input_shape=None):
-        self.log_lambda = self.add_weight(
-            name="log_lambda",
+        log_weight = math.log(self.initial_lambda)
+        log_weight += (self.initial_p - 2) * math.log(TYPICAL_DIFFERENCE)
+        self.log_weight = self.add_weight(
+            name="log_weight",
             shape=(),
-            initializer=keras.initializers.Constant(math.log(self.initial_lambda)),
+            initializer=keras.initializers.Constant(log_weight),
         )
         self.p_decay = self.add_weight(
             name="p_decay",
@@ -75,7 +83,8 @@ class SchattenNorm(keras.layers.Layer):
     @property
     def lambda_(self):
         """Weight of the penalty, a scalar tensor > 0."""
-        return tf.exp(tf.convert_to_tensor(self.log_lambda))
+        log_weight = tf.convert_to_tensor(self.log_weight)
+        return tf.exp(log_weight + (2 - self.p) * math.log(TYPICAL_DIFFERENCE))
 
     @property
     def p(self):

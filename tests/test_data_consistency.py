@@ -115,7 +115,7 @@ def test_layer_gradients_by_finite_differences(mm_steps, p):
         return tf.reduce_sum(upstream * result.susceptibility)
 
     tensors = [field, chi, denoised]
-    parameters = [penalty.log_lambda, penalty.p_decay]
+    parameters = [penalty.log_weight, penalty.p_decay]
     with tf.GradientTape() as tape:
         tape.watch(tensors)
         value = loss(*tensors)

@@ -2,10 +2,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.field_simulation import (
     FieldErrors,
     Seeds,
     background_field,
+    nearby_background_field,
     random_b0_direction,
     realistic_field,
     smooth_noise,
@@ -111,3 +113,24 @@ def test_background_is_harmonic():
     laplacian = sum(second)
     assert np.abs(laplacian).max() < 0.05 * np.abs(second).max()
     assert field.std() == pytest.approx(1, abs=1e-3)
+
+
+def test_nearby_background_is_harmonic_in_the_mask_and_strongest_at_its_edge():
+    shape, voxel_size = (40, 42, 44), (1.0, 1.0, 1.0)
+    mask = np.zeros(shape, np.float32)
+    mask[8:-8, 8:-8, 8:-8] = 1
+    kernel = dipole_kernel(shape, tf.constant([voxel_size]), tf.constant([B0]))[0]
+    field = nearby_background_field(seeds(), tf.constant(mask), kernel).numpy()
+    assert (field[mask > 0] ** 2).mean() == pytest.approx(1, rel=1e-3)
+    deep = np.zeros(shape, bool)
+    deep[16:-16, 16:-16, 16:-16] = True
+    rim = (mask > 0) & ~deep
+    assert field[deep].std() < 0.5 * field[rim].std()
+    second = [np.gradient(np.gradient(field, axis=i), axis=i)[deep] for i in range(3)]
+    assert np.abs(sum(second)).std() < 0.2 * np.abs(second).std()
+
+
+def test_a_mask_without_an_outside_has_no_nearby_background():
+    kernel = dipole_kernel(SIZE, tf.constant([VOXEL_SIZE]), tf.constant([B0]))[0]
+    field = nearby_background_field(seeds(), tf.ones(SIZE), kernel)
+    np.testing.assert_array_equal(field, np.zeros(SIZE))

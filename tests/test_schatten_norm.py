@@ -49,7 +49,7 @@ def test_values_and_gradients_are_finite_where_chi_is_z(p, difference):
 def test_p_and_lambda_stay_in_range_whatever_the_variables(value):
     norm = SchattenNorm()
     norm.p_decay.assign(value)
-    norm.log_lambda.assign(value)
+    norm.log_weight.assign(value)
     assert 0 < float(norm.p) <= 2
     assert float(norm.lambda_) > 0
 
@@ -75,7 +75,7 @@ def test_initial_values_round_trip_and_learn_p():
     norm = SchattenNorm(initial_lambda=0.0378, initial_p=1.5838, learn_p=False)
     assert float(norm.lambda_) == pytest.approx(0.0378)
     assert float(norm.p) == pytest.approx(1.5838)
-    assert [v.name for v in norm.trainable_variables] == ["log_lambda"]
+    assert [v.name for v in norm.trainable_variables] == ["log_weight"]
     copy = SchattenNorm.from_config(norm.get_config())
     assert copy.get_config() == norm.get_config()
 
