@@ -3,11 +3,9 @@
 import sys
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
-from spinet_cli.huge_pages import restart_with_huge_pages
-
-FLAGS = flags.FLAGS
+from spinet_cli.script import run_script
 
 
 def define_flags():
@@ -26,6 +24,7 @@ def define_flags():
     flags.DEFINE_float("train_fraction", 1.0, "Share of the training set.", 1e-6, 1.0)
     flags.DEFINE_string("init_from", None, "A .keras model to start from.")
 
+    flags.DEFINE_bool("physics", True, "False: one pass of the CNN, nothing else.")
     flags.DEFINE_integer("unrolls", 3, "Rounds of denoiser and solve.", lower_bound=1)
     flags.DEFINE_integer("mm_steps", 1, "Majorization-minimization steps a round.", 1)
     flags.DEFINE_enum("channels", "1", ["1", "2"], "1 real, 2 complex.")
@@ -62,37 +61,94 @@ def define_flags():
     flags.DEFINE_float("anisotropy", 0.02, "Of white matter [ppm].", 0.0)
     flags.DEFINE_float("smooth", 0.002, "Smooth errors of the field [ppm].", 0.0)
     flags.DEFINE_float("gain", 0.05, "Smooth relative errors of the field.", 0.0)
+    flags.DEFINE_enum(
+        "strategy",
+        "none",
+        ["none", "mirrored", "multi_worker"],
+        "How TensorFlow spreads each batch; multi_worker reads TF_CONFIG.",
+    )
     flags.mark_flag_as_required("run_dir")
-
-
-def load_dataset(name, data_dir, split):
-    """A TFDS data set: of `datasets/`, built if it is missing, or a built folder."""
-    import importlib
-
-    import tensorflow_datasets as tfds
-
-    if (Path(name) / "dataset_info.json").exists():
-        builder = tfds.builder_from_directory(name)
-    else:
-        name, _, config = name.partition("/")
-        module = importlib.import_module(f"datasets.{name}.{name}_dataset_builder")
-        builder = module.Builder(config=config or None, data_dir=data_dir)
-        builder.download_and_prepare()
-    return builder.as_dataset(
-        split=split,
-        shuffle_files=False,
-        read_config=tfds.ReadConfig(try_autocache=False),
+    flags.register_multi_flags_validator(
+        ["steps", "steps_per_epoch"],
+        lambda f: f["steps"] % f["steps_per_epoch"] == 0,
+        "steps must be a multiple of steps_per_epoch.",
+    )
+    flags.register_multi_flags_validator(
+        ["noise_low", "noise_high"],
+        lambda f: f["noise_low"] <= f["noise_high"],
+        "noise_low must not be above noise_high.",
     )
 
 
+def load_dataset(name, data_dir, split):
+    """A TFDS data set: of `datasets/`, built if it is missing, or a built folder.
+
+    Args:
+        name: "name/config" of `datasets/`, or the folder that holds a
+            `dataset_info.json`.
+        data_dir: path of the folder data sets are built in.
+        split: what to read, in TFDS's words, such as "train[:10%]".
+
+    Returns:
+        `tf.data.Dataset` of stored examples, in a fixed order.
+
+    Raises:
+        InputError: no such data set, configuration or split, or nothing in it.
+    """
+    import tensorflow_datasets as tfds
+
+    from spinet_tf.errors import InputError
+
+    try:
+        if (Path(name) / "dataset_info.json").exists():
+            builder = tfds.builder_from_directory(name)
+        else:
+            builder = _own_builder(name, data_dir)
+            builder.download_and_prepare()
+        dataset = builder.as_dataset(
+            split=split,
+            shuffle_files=False,
+            read_config=tfds.ReadConfig(try_autocache=False),
+        )
+    except (ValueError, AssertionError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise InputError(f"data set {name}, {split}: {reason}") from error
+    if not len(dataset):
+        raise InputError(f"data set {name}, {split}: holds no example")
+    return dataset
+
+
+def _own_builder(name, data_dir):
+    import importlib
+
+    from spinet_tf.errors import InputError
+
+    package, _, config = name.partition("/")
+    if not (Path(__file__).parent / "datasets" / package).is_dir() or not package:
+        raise InputError(f"data set {name}: neither in datasets/ nor a folder of TFDS")
+    module = importlib.import_module(f"datasets.{package}.{package}_dataset_builder")
+    return module.Builder(config=config or None, data_dir=data_dir)
+
+
 def build_network(options):
-    """The network of these flags, or `--init_from` with its weights."""
-    from spinet_tf import SpiNetQSM
+    """The network of these flags, with the weights of `--init_from` if it is given.
+
+    Args:
+        options: `absl.flags.FlagValues`.
+
+    Returns:
+        `SpiNetQSM`, or `DenoiserOnly` with `--nophysics`.
+
+    Raises:
+        InputError: `--init_from` is not a model, or one of another size.
+    """
+    from spinet_tf import DenoiserOnly, SpiNetQSM
+    from spinet_tf.errors import InputError
     from spinet_tf.model_files import load_model
     from spinet_tf.reconstruct import PRECISIONS
 
-    network = SpiNetQSM(
-        unrolls=options.unrolls,
+    network = (SpiNetQSM if options.physics else DenoiserOnly)(
+        unrolls=options.unrolls if options.physics else 1,
         mm_steps=options.mm_steps,
         channels=int(options.channels),
         residual=options.residual,
@@ -111,40 +167,23 @@ def build_network(options):
         dtype=PRECISIONS[options.precision],
     )
     if options.init_from:
-        network.set_weights(load_model(options.init_from).get_weights())
+        weights = load_model(options.init_from).get_weights()
+        expected = [weight.shape for weight in network.get_weights()]
+        if [weight.shape for weight in weights] != expected:
+            raise InputError(
+                f"{options.init_from}: its network is of another size than these flags'"
+            )
+        network.set_weights(weights)
     return network
 
 
-def run(options):
-    """Train with these flags.
-
-    Args:
-        options: `absl.flags.FlagValues`.
-
-    Returns:
-        dict of the last logs and the best validation metric.
-    """
-    import keras
-
+def recipe_of(options):
+    """The `Recipe` of these flags."""
     from spinet_tf.field_simulation import FieldErrors
     from spinet_tf.losses import LossWeights
-    from spinet_tf.training.run import Recipe, train
+    from spinet_tf.training.run import Recipe
 
-    folder = Path(options.run_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    options.append_flags_into_file(folder / "flags.txt")
-    # The network first: building a data set draws from the same generators.
-    keras.utils.set_random_seed(options.seed)
-    network = build_network(options)
-    stored = load_dataset(
-        options.dataset, options.data_dir, f"train[:{100 * options.train_fraction:g}%]"
-    )
-    validation = load_dataset(
-        options.validation,
-        options.data_dir,
-        f"validation[:{options.validation_examples}]",
-    )
-    recipe = Recipe(
+    return Recipe(
         steps=options.steps,
         steps_per_epoch=options.steps_per_epoch,
         batch_size=options.batch_size,
@@ -165,17 +204,53 @@ def run(options):
         ),
         seed=options.seed,
     )
+
+
+def run(options):
+    """Train with these flags.
+
+    Args:
+        options: `absl.flags.FlagValues`.
+
+    Returns:
+        dict of the last logs and the best validation metric.
+
+    Raises:
+        InputError: a flag does not fit the data or the other flags.
+        FloatingPointError: the training came to NaN.
+    """
+    import keras
+
+    from spinet_tf.training.run import train
+    from spinet_tf.training.strategy import make_strategy
+
+    strategy = make_strategy(options.strategy)
+    folder = Path(options.run_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    options.append_flags_into_file(folder / "flags.txt")
+    # The network first: building a data set draws from the same generators.
+    keras.utils.set_random_seed(options.seed)
+    with strategy.scope():
+        network = build_network(options)
+    stored = load_dataset(
+        options.dataset, options.data_dir, f"train[:{100 * options.train_fraction:g}%]"
+    )
+    validation = load_dataset(
+        options.validation,
+        options.data_dir,
+        f"validation[:{options.validation_examples}]",
+    )
     verbose = "auto" if sys.stdout.isatty() else 2
-    return train(network, stored, validation, recipe, folder, verbose)
+    return train(
+        network, stored, validation, recipe_of(options), folder, verbose, strategy
+    )
 
 
-def main(_):
+def main(options):
     """Train, and print what came of it."""
-    for name, value in run(FLAGS).items():
+    for name, value in run(options).items():
         print(f"{name:24} {value:.5g}")
 
 
 if __name__ == "__main__":
-    restart_with_huge_pages()
-    define_flags()
-    app.run(main)
+    run_script(define_flags, main)

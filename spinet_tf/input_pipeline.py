@@ -74,17 +74,21 @@ def make_example(stored, errors, seed, training):
     return inputs, susceptibility[..., tf.newaxis]
 
 
-def training_stream(stored, errors, batch_size, seed, start=0, shuffle=256):
+def training_stream(
+    stored, errors, batch_size, seed, start=0, shuffle=256, workers=1, worker=0
+):
     """An endless stream of batches for training.
 
     Args:
         stored: `tf.data.Dataset` of stored examples, in a fixed order.
         errors: `FieldErrors`.
-        batch_size: int.
+        batch_size: int, of the whole batch.
         seed: int.
         start: int, batches to leave out at the beginning; they are read, not made.
             Defaults to 0.
         shuffle: int, examples in the shuffle buffer. Defaults to 256.
+        workers: int, processes that share each batch evenly. Defaults to 1.
+        worker: int, whose share this is. Defaults to 0.
 
     Returns:
         `tf.data.Dataset` of (inputs, truth) batches.
@@ -93,11 +97,18 @@ def training_stream(stored, errors, batch_size, seed, start=0, shuffle=256):
     def finish(index, example):
         return make_example(example, errors, tf.stack([seed, index]), training=True)
 
-    shuffled = stored.shuffle(shuffle, seed=seed, reshuffle_each_iteration=True)
-    examples = shuffled.repeat().enumerate().skip(start * batch_size)
+    # A pass has its own seed: with `reshuffle_each_iteration` the order would depend on
+    # how many iterators were made before, which differs between strategies.
+    def shuffled(number):
+        tf.random.set_seed(1)  # of this function's graph, in place of the global one
+        return stored.shuffle(shuffle, seed + number, reshuffle_each_iteration=False)
+
+    passes = tf.data.Dataset.counter().flat_map(shuffled)
+    examples = passes.enumerate().skip(start * batch_size)
     return (
-        examples.map(finish, num_parallel_calls=1, deterministic=True)
-        .batch(batch_size, drop_remainder=True)
+        examples.shard(workers, worker)
+        .map(finish, num_parallel_calls=1, deterministic=True)
+        .batch(batch_size // workers, drop_remainder=True)
         .prefetch(4)
     )
 

@@ -46,7 +46,7 @@ def sobel_gradients(volume):
 
 
 def loss_parts(susceptibility, truth, local_field, kernel, mask, unit):
-    """The parts of the loss, each a mean over the voxels of the mask.
+    """The parts of the loss, each a mean over a sample's mask, then over the batch.
 
     Args:
         susceptibility: float `(batch, x, y, z, 1)` [ppm], reconstructed, masked.
@@ -60,10 +60,12 @@ def loss_parts(susceptibility, truth, local_field, kernel, mask, unit):
     Returns:
         `LossWeights`-like named tuple of scalar tensors, in `unit`.
     """
-    voxels = tf.reduce_sum(mask) * unit
+    volume = (1, 2, 3, 4)
+    voxels = tf.reduce_sum(mask, volume) * unit
 
     def mean(error):
-        return tf.math.divide_no_nan(tf.reduce_sum(tf.abs(error)), voxels)
+        total = tf.reduce_sum(tf.abs(error), volume)
+        return tf.reduce_mean(tf.math.divide_no_nan(total, voxels))
 
     error = susceptibility - truth
     misfit = mask * (filter_volume(susceptibility, kernel) - local_field)

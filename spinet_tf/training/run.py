@@ -8,7 +8,14 @@ import keras
 from spinet_tf.field_simulation import FieldErrors
 from spinet_tf.input_pipeline import training_stream, validation_batches
 from spinet_tf.losses import LossWeights
+from spinet_tf.training import multi_worker
 from spinet_tf.training.checkpoint import Checkpoint, StopAtNaN
+from spinet_tf.training.strategy import (
+    check_batch_size,
+    is_multi_worker,
+    make_strategy,
+    writes_files,
+)
 from spinet_tf.training.trainer import Trainer
 from spinet_tf.training.validation import CHOSEN_BY, Validation
 
@@ -49,75 +56,96 @@ def _optimizer(recipe):
         warmup_target=recipe.learning_rate,
         warmup_steps=recipe.warmup_steps,
     )
-    averaging = {}
     if recipe.ema_momentum:
-        averaging = {"use_ema": True, "ema_momentum": recipe.ema_momentum}
-    return keras.optimizers.Adam(
-        schedule, global_clipnorm=recipe.clip_norm, **averaging
-    )
+        return keras.optimizers.Adam(
+            schedule, use_ema=True, ema_momentum=recipe.ema_momentum
+        )
+    return keras.optimizers.Adam(schedule)
 
 
-def train(network, stored, validation, recipe, folder, verbose="auto"):
+def train(network, stored, validation, recipe, folder, verbose="auto", strategy=None):
     """Train a network, from the newest checkpoint in the folder if there is one.
 
     Args:
-        network: `SpiNetQSM`; changed in place, it ends with the averaged weights.
+        network: `SpiNetQSM`, made in the strategy's scope; changed in place, it ends
+            with the averaged weights.
         stored: `tf.data.Dataset` of stored examples for training, in a fixed order.
         validation: `tf.data.Dataset` of stored examples for validation.
         recipe: `Recipe`.
-        folder: path for checkpoints, logs, `best.keras` and `last.keras`.
+        folder: path for checkpoints, logs, `best.keras` and `last.keras`; one that all
+            processes see.
         verbose: as in `keras.Model.fit`. Defaults to "auto".
+        strategy: `tf.distribute.Strategy`. Defaults to this process alone.
 
     Returns:
         dict of the last epoch's logs and the best validation metric.
 
     Raises:
+        InputError: the checkpoint is of another network, or the batch cannot be shared
+            by the replicas.
         FloatingPointError: the loss or a weight became NaN or infinite; the last good
             checkpoint stays.
     """
+    strategy = strategy or make_strategy("none")
+    check_batch_size(strategy, recipe.batch_size)
     folder = Path(folder)
     keras.utils.set_random_seed(recipe.seed)
-    trainer = Trainer(network, recipe.loss_weights)
-    trainer.compile(optimizer=_optimizer(recipe), jit_compile=False)
-    trainer.optimizer.build(trainer.trainable_variables)
+    with strategy.scope():
+        trainer = Trainer(network, recipe.loss_weights, recipe.clip_norm)
+        trainer.compile(optimizer=_optimizer(recipe), jit_compile=False)
+        trainer.optimizer.build(trainer.trainable_variables)
+        checkpoint = Checkpoint(folder / "checkpoints")
+        completed = checkpoint.restore(trainer)
 
-    checkpoint = Checkpoint(folder / "checkpoints")
-    completed = checkpoint.restore(trainer)
     log = folder / "log.csv"
-    keep_log_until(log, completed)
-    stream = training_stream(
-        stored,
-        recipe.errors,
-        recipe.batch_size,
-        recipe.seed,
-        start=completed * recipe.steps_per_epoch,
-    )
-    logs = [
-        keras.callbacks.CSVLogger(log, append=True),
-        keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False),
-    ]
-    checked = validation_batches(validation, recipe.errors, recipe.seed)
+    callbacks, loggers = [StopAtNaN()], []
+    if writes_files(strategy):
+        keep_log_until(log, completed)
+        checked = validation_batches(validation, recipe.errors, recipe.seed)
+        loggers = [
+            keras.callbacks.CSVLogger(log, append=True),
+            keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False),
+        ]
+        check = Validation(checked, folder, best_in_log(log))
+        callbacks += [check, *loggers, checkpoint]
     try:
-        history = trainer.fit(
-            stream,
-            initial_epoch=completed,
-            epochs=recipe.steps // recipe.steps_per_epoch,
-            steps_per_epoch=recipe.steps_per_epoch,
-            verbose=verbose,
-            shuffle=False,
-            callbacks=[
-                StopAtNaN(),
-                Validation(checked, folder, best_in_log(log)),
-                *logs,
-                checkpoint,
-            ],
-        )
+        last = _fit(trainer, stored, recipe, completed, callbacks, verbose, strategy)
     except BaseException:
-        for callback in logs:
+        for callback in loggers:
             callback.on_train_end()
         raise
-    last = {name: values[-1] for name, values in history.history.items()}
     return {**last, "best": best_in_log(log)}
+
+
+def _fit(trainer, stored, recipe, completed, callbacks, verbose, strategy):
+    """The logs of the last epoch, by Keras `fit` where it supports the strategy."""
+
+    def make_stream(workers=1, worker=0):
+        return training_stream(
+            stored,
+            recipe.errors,
+            recipe.batch_size,
+            recipe.seed,
+            start=completed * recipe.steps_per_epoch,
+            workers=workers,
+            worker=worker,
+        )
+
+    if is_multi_worker(strategy):
+        verbose = verbose if writes_files(strategy) else 0
+        return multi_worker.fit(
+            trainer, strategy, make_stream, recipe, completed, callbacks, verbose
+        )
+    history = trainer.fit(
+        make_stream(),
+        initial_epoch=completed,
+        epochs=recipe.steps // recipe.steps_per_epoch,
+        steps_per_epoch=recipe.steps_per_epoch,
+        verbose=verbose,
+        shuffle=False,
+        callbacks=callbacks,
+    )
+    return {name: values[-1] for name, values in history.history.items()}
 
 
 def keep_log_until(path, epochs):

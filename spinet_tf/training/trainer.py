@@ -12,12 +12,15 @@ class Trainer(keras.Model):
     Args:
         network: `SpiNetQSM`.
         loss_weights: `LossWeights`. Defaults to the authors'.
+        clip_norm: float, limit of the gradient's global norm. Defaults to 1.
     """
 
-    def __init__(self, network, loss_weights=None, **kwargs):
+    def __init__(self, network, loss_weights=None, clip_norm=1.0, **kwargs):
         super().__init__(autocast=False, **kwargs)
         self.network = network
         self.loss_weights = loss_weights or LossWeights()
+        self.clip_norm = clip_norm
+        self.loss_mean = keras.metrics.Mean("loss")
         self.part_means = LossWeights(
             *(keras.metrics.Mean(f"{name}_loss") for name in LossWeights._fields)
         )
@@ -26,17 +29,39 @@ class Trainer(keras.Model):
     def call(self, inputs, training=False):
         return self.network(inputs, training=training)
 
-    def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
-        field = tf.convert_to_tensor(x["local_field"])
+    @property
+    def metrics(self):
+        return [self.loss_mean, *self.part_means]
+
+    def losses_of(self, inputs, truth, susceptibility):
+        """The loss, a scalar tensor, and its parts, `LossWeights` of such."""
+        field = tf.convert_to_tensor(inputs["local_field"])
         kernel = self.network.dipole.kernel(
-            tf.shape(field)[1:4], x["voxel_size"], x["b0_direction"]
+            tf.shape(field)[1:4], inputs["voxel_size"], inputs["b0_direction"]
         )
-        parts = loss_parts(y_pred, y, field, kernel, x["mask"], self.network.chi_std)
-        for mean, part in zip(self.part_means, parts, strict=True):
-            mean.update_state(part)
-        return sum(w * part for w, part in zip(self.loss_weights, parts, strict=True))
+        unit = self.network.chi_std
+        parts = loss_parts(susceptibility, truth, field, kernel, inputs["mask"], unit)
+        weighted = (w * part for w, part in zip(self.loss_weights, parts, strict=True))
+        return sum(weighted), parts
+
+    def train_step(self, data):
+        inputs, truth = data
+        with tf.GradientTape() as tape:
+            susceptibility = self.network(inputs, training=True)
+            loss, parts = self.losses_of(inputs, truth, susceptibility)
+        variables = self.trainable_variables
+        gradients = tape.gradient(loss, variables)
+        # Keras would clip each replica's gradient before it adds them up, and so train
+        # another network than one process does. The mean is clipped here, and what
+        # `apply` adds up again are equal shares of it.
+        context = tf.distribute.get_replica_context()
+        gradients = context.all_reduce(tf.distribute.ReduceOp.MEAN, gradients)
+        gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm)
+        replicas = context.num_replicas_in_sync
+        self.optimizer.apply([g / replicas for g in gradients], variables)
+        for mean, value in zip(self.metrics, (loss, *parts), strict=True):
+            mean.update_state(value)
+        return self.get_metrics_result()
 
     def get_compile_config(self):
         """Nothing: the loss is the trainer's own, only the network is saved."""

@@ -58,23 +58,27 @@ class Validation(keras.callbacks.Callback):
         self.batches = list(batches)
         self.folder = Path(folder)
         self.best = best
+        self._reconstruct = None
         self.pictures = tf.summary.create_file_writer(str(self.folder / "pictures"))
+
+    def set_model(self, model):
+        super().set_model(model)
+        self._reconstruct = tf.function(model.network.reconstruct)
 
     def on_epoch_end(self, epoch, logs=None):
         with averaged_weights(self.model):
             network = self.model.network
-            logs.update(self._evaluate(network, epoch))
+            logs.update(self._evaluate(epoch))
             logs.update({"lambda": network.lambda_, "p": network.p})
             save_model(network, self.folder / "last.keras")
             if logs[CHOSEN_BY] < self.best:
                 self.best = logs[CHOSEN_BY]
                 save_model(network, self.folder / "best.keras")
 
-    def _evaluate(self, network, epoch):
+    def _evaluate(self, epoch):
         values = {name: [] for name in (*METRICS, "val_solver_iterations")}
-        reconstruct = tf.function(network.reconstruct)
         for index, (inputs, truth) in enumerate(self.batches):
-            last = reconstruct(inputs)
+            last = self._reconstruct(inputs)
             chi, truth = (x.numpy()[0, ..., 0] for x in (last.susceptibility, truth))
             mask = inputs["mask"].numpy()[0, ..., 0]
             result = evaluate(chi, truth, mask)

@@ -1,0 +1,57 @@
+"""Runs a script with absl flags; what is wrong is told in one line."""
+
+import sys
+from pathlib import Path
+
+from absl import app, flags, logging
+
+from spinet_cli.huge_pages import restart_with_huge_pages
+
+BAD_INPUT = 2
+FAILED = 1
+
+
+def run_script(define_flags, run):
+    """Parse the command line and run.
+
+    A wrong flag, an argument that is no flag, or an `InputError` ends the script with
+    one line and exit code 2; a training whose loss becomes NaN with exit code 1.
+
+    Args:
+        define_flags: callable without arguments that defines the script's flags.
+        run: callable of `absl.flags.FlagValues`.
+    """
+    restart_with_huge_pages()
+    define_flags()
+    app.run(lambda _: _run(run), flags_parser=_parse)
+
+
+def _parse(argv):
+    try:
+        rest = flags.FLAGS(argv)
+    except flags.Error as error:
+        _stop(str(error).removeprefix("ERROR:: "), BAD_INPUT)
+    except UnicodeDecodeError:
+        _stop("--flagfile: expected a text file", BAD_INPUT)
+    if len(rest) > 1:
+        _stop(f"unexpected argument {rest[1]!r}; flags start with --", BAD_INPUT)
+    return rest
+
+
+def _run(run):
+    # absl shows what libraries log as information, and there is much of it.
+    logging.set_verbosity(logging.ERROR)
+    from spinet_tf.errors import InputError
+
+    try:
+        run(flags.FLAGS)
+    except InputError as error:
+        _stop(error, BAD_INPUT)
+    except FloatingPointError as error:
+        _stop(error, FAILED)
+
+
+def _stop(message, exit_code):
+    message = " ".join(str(message).split())
+    print(f"{Path(sys.argv[0]).name}: error: {message}", file=sys.stderr)
+    sys.exit(exit_code)

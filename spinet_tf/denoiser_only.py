@@ -1,0 +1,26 @@
+"""The network without its physics, to see what the physics is worth."""
+
+import keras
+import tensorflow as tf
+
+from spinet_tf.model import SpiNetQSM, Unroll
+
+
+@keras.saving.register_keras_serializable(package="spinet_tf")
+class DenoiserOnly(SpiNetQSM):
+    """One pass of the CNN over the adjoint field: chi = mask D_w(mask Phi^H y).
+
+    Its arguments are those of `SpiNetQSM`, of which `unrolls` is to be 1; lambda and p
+    are there and do nothing.
+    """
+
+    def unroll(self, problem, susceptibility, training=False):
+        denoised = self.denoise(susceptibility, training)
+        samples = tf.shape(denoised)[:1]
+        return Unroll(
+            problem.mask * denoised,
+            denoised,
+            tf.ones_like(problem.mask),
+            tf.zeros(samples, tf.int32),
+            tf.zeros(samples, denoised.dtype),
+        )
