@@ -33,7 +33,6 @@ def define_flags():
     flags.DEFINE_integer("blocks", 8, "Residual blocks of the CNN.", lower_bound=1)
     flags.DEFINE_float("dropout", 0.0, "Dropout rate of the CNN.", 0.0, 0.99)
     flags.DEFINE_bool("batch_norm", True, "Batch normalisation in the CNN.")
-    flags.DEFINE_enum("stride", "1", ["1", "2"], "2: the CNN on every second voxel.")
     flags.DEFINE_float("chi_mean", 0.0, "Mean of the training maps [ppm].")
     flags.DEFINE_float("chi_std", 0.03, "Their standard deviation [ppm].", 1e-9)
     flags.DEFINE_float("initial_lambda", 0.06, "Weight of the penalty.", 1e-9)
@@ -156,7 +155,6 @@ def build_network(options):
         blocks=options.blocks,
         dropout=options.dropout,
         batch_norm=options.batch_norm,
-        stride=int(options.stride),
         chi_mean=options.chi_mean,
         chi_std=options.chi_std,
         initial_lambda=options.initial_lambda,

@@ -95,31 +95,18 @@ class ResidualBlock(keras.layers.Layer):
 class Denoiser(keras.layers.Layer):
     """WideResNet: Conv 3^3 and ReLU, residual blocks, three Conv 1^3.
 
-    With `stride` 2 the blocks see every second voxel along each axis: the first
-    convolution is one of 4^3 voxels with this stride, the last one its transpose. For
-    the same arithmetic there are then several times as many filters, and each sees
-    twice as far. Grids of odd size are padded by the convolution and cropped.
-
     Args:
         channels: int, of input and output. Defaults to 1.
         filters: int. Defaults to 32.
         blocks: int. Defaults to 8.
         dropout: float in [0, 1). Defaults to 0.
         batch_norm: bool, see `ResidualBlock`. Defaults to True.
-        stride: 1, as published, or 2. Defaults to 1.
 
     Call arguments:
         inputs: float `(batch, x, y, z, channels)`, normalised.
 
     Returns:
         Like `inputs`, in the layer's compute dtype.
-
-    Raises:
-        ValueError: another stride.
-
-    Reference:
-        For the stride: Zhang et al., IEEE Trans Image Process 2018,
-        doi 10.1109/TIP.2018.2839891.
     """
 
     def __init__(
@@ -129,51 +116,38 @@ class Denoiser(keras.layers.Layer):
         blocks=8,
         dropout=0.0,
         batch_norm=True,
-        stride=1,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if stride not in (1, 2):
-            raise ValueError(f"stride must be 1 or 2. Received: {stride=}")
         self.channels = channels
         self.filters = filters
         self.blocks = blocks
         self.dropout = dropout
         self.batch_norm = batch_norm
-        self.stride = stride
         policy = self.dtype_policy
-        common = {
-            "padding": "same",
-            "data_format": "channels_last",
-            "use_bias": not batch_norm,
-            "dtype": policy,
-        }
 
-        def convolution(size, stride=1):
+        def convolution(filters, size, activation="relu", initializer="he_normal"):
             return Convolution(
                 filters,
                 size,
-                stride,
-                activation="relu",
-                kernel_initializer="he_normal",
-                **common,
+                activation=activation,
+                padding="same",
+                data_format="channels_last",
+                use_bias=not batch_norm,
+                kernel_initializer=initializer,
+                dtype=policy,
             )
 
-        self.entry = convolution(3 if stride == 1 else 2 * stride, stride)
+        self.entry = convolution(filters, 3)
         self.residual_blocks = [
             ResidualBlock(filters, dropout, batch_norm, dtype=policy)
             for _ in range(blocks)
         ]
-        self.head_1 = convolution(1)
-        self.head_2 = convolution(1)
+        self.head_1 = convolution(filters, 1)
+        self.head_2 = convolution(filters, 1)
         # A small answer to begin with: residual training starts at the identity.
         small = keras.initializers.VarianceScaling(0.01)
-        if stride == 1:
-            self.exit = Convolution(channels, 1, kernel_initializer=small, **common)
-        else:
-            self.exit = keras.layers.Conv3DTranspose(
-                channels, stride, stride, kernel_initializer=small, **common
-            )
+        self.exit = convolution(channels, 1, None, small)
 
     def build(self, input_shape=None):
         features = (None, None, None, None, self.filters)
@@ -186,11 +160,7 @@ class Denoiser(keras.layers.Layer):
         x = self.entry(inputs)
         for block in self.residual_blocks:
             x = block(x, training=training)
-        result = self.exit(self.head_2(self.head_1(x)))
-        if self.stride > 1:
-            _, x, y, z, _ = tf.unstack(tf.shape(inputs))
-            result = tf.ensure_shape(result[:, :x, :y, :z], inputs.shape)
-        return result
+        return self.exit(self.head_2(self.head_1(x)))
 
     def get_config(self):
         return {
@@ -200,7 +170,6 @@ class Denoiser(keras.layers.Layer):
             "blocks": self.blocks,
             "dropout": self.dropout,
             "batch_norm": self.batch_norm,
-            "stride": self.stride,
         }
 
 

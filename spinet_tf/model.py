@@ -64,8 +64,6 @@ class SpiNetQSM(keras.Model):
         blocks: int, residual blocks of N_w. Defaults to 8.
         dropout: float in [0, 1), in N_w. Defaults to 0.
         batch_norm: bool; False is the folded form for inference. Defaults to True.
-        stride: 1, as published, or 2: N_w on every second voxel, see `Denoiser`.
-            Defaults to 1.
         chi_mean: float [ppm], mean of the training susceptibility, which normalises
             what N_w sees. Defaults to 0.
         chi_std: float > 0 [ppm], its standard deviation. Defaults to 0.03.
@@ -102,7 +100,6 @@ class SpiNetQSM(keras.Model):
         blocks=8,
         dropout=0.0,
         batch_norm=True,
-        stride=1,
         chi_mean=0.0,
         chi_std=0.03,
         initial_lambda=0.5,
@@ -128,7 +125,6 @@ class SpiNetQSM(keras.Model):
         self.blocks = blocks
         self.dropout = dropout
         self.batch_norm = batch_norm
-        self.stride = stride
         self.chi_mean = chi_mean
         self.chi_std = chi_std
         self.initial_lambda = initial_lambda
@@ -140,8 +136,7 @@ class SpiNetQSM(keras.Model):
 
         physics = self.dtype_policy.variable_dtype
         self.denoiser = Denoiser(
-            *(channels, filters, blocks, dropout, batch_norm, stride),
-            dtype=self.dtype_policy,
+            channels, filters, blocks, dropout, batch_norm, dtype=self.dtype_policy
         )
         self.denoiser.build()
         self.dipole = DipoleOperator(dc_value, dtype=physics)
@@ -252,7 +247,6 @@ class SpiNetQSM(keras.Model):
             "blocks": self.blocks,
             "dropout": self.dropout,
             "batch_norm": self.batch_norm,
-            "stride": self.stride,
             "chi_mean": self.chi_mean,
             "chi_std": self.chi_std,
             "initial_lambda": self.initial_lambda,
