@@ -21,6 +21,9 @@ def define_flags():
         "validation", "qsm_brain/heads_small", "Validation set, named likewise."
     )
     flags.DEFINE_integer("validation_examples", 2, "How many of them.", lower_bound=1)
+    flags.DEFINE_string(
+        "comparison", None, "Heads to compare with TKD and Tikhonov on at the end."
+    )
     flags.DEFINE_float("train_fraction", 1.0, "Share of the training set.", 1e-6, 1.0)
     flags.DEFINE_string("init_from", None, "A .keras model to start from.")
 
@@ -244,10 +247,39 @@ def run(options):
     )
 
 
+def compare_with_classical_methods(options):
+    """Print a table and write a picture of the trained network's work.
+
+    Args:
+        options: `absl.flags.FlagValues`.
+    """
+    from spinet_tf.comparison import report, simulated_scans
+    from spinet_tf.model_files import load_model
+    from spinet_tf.reconstruct import Reconstructor
+
+    folder = Path(options.run_dir)
+    noise = 0.002
+    errors = recipe_of(options).errors._replace(noise_low=noise, noise_high=noise)
+    tuning, test = (
+        list(
+            simulated_scans(
+                load_dataset(options.comparison, options.data_dir, split), errors, 1000
+            )
+        )
+        for split in ("validation", "test")
+    )
+    network = Reconstructor(load_model(folder / "last.keras"), options.precision)
+    print(f"\nHeld-out heads of {options.comparison}, field noise {noise:g} ppm")
+    print(report(network, tuning, test, folder / "comparison.png"))
+    print(f"The picture is {folder / 'comparison.png'}")
+
+
 def main(options):
     """Train, and print what came of it."""
     for name, value in run(options).items():
         print(f"{name:24} {value:.5g}")
+    if options.comparison:
+        compare_with_classical_methods(options)
 
 
 if __name__ == "__main__":

@@ -103,40 +103,15 @@ def time_convolutions(model, matrix_size):
     """Seconds for the convolutions of all unrolls, without bias and activation."""
     import tensorflow as tf
 
-    dtype = model.compute_dtype
-    kernels = [random_kernel(shape, dtype) for shape in kernel_shapes(model.denoiser)]
+    from benchmarks.convolutions import convolution_chain, random_volume
 
-    @tf.function
-    def convolutions(x):
-        for kernel in kernels:
-            x = tf.nn.conv3d(x, kernel, strides=(1, 1, 1, 1, 1), padding="SAME")
-        return x
-
-    volume = tf.random.normal((1, *matrix_size, model.channels))
-    volume = tf.cast(volume, dtype)
+    convolutions = tf.function(convolution_chain(model)[0])
+    volume = random_volume(model, matrix_size)
     convolutions(volume)
     start = time.monotonic()
     for _ in range(model.unrolls):
         convolutions(volume).numpy()
     return time.monotonic() - start
-
-
-def kernel_shapes(denoiser):
-    """Shapes of the convolution kernels in the order they are applied."""
-    layers = [denoiser.entry]
-    for block in denoiser.residual_blocks:
-        layers += [block.conv_1, block.conv_2]
-    layers += [denoiser.head_1, denoiser.head_2, denoiser.exit]
-    return [tuple(layer.kernel.shape) for layer in layers]
-
-
-def random_kernel(shape, dtype):
-    """A kernel that keeps the variance, so that nothing overflows or vanishes."""
-    import numpy as np
-    import tensorflow as tf
-
-    deviation = np.prod(shape[:-1]) ** -0.5
-    return tf.Variable(tf.cast(tf.random.normal(shape, stddev=deviation), dtype))
 
 
 def measure_alone(configuration):

@@ -1,10 +1,11 @@
 from benchmarks import reconstruct as benchmark
+from benchmarks.convolutions import kernel_shapes
 from spinet_tf import SpiNetQSM
 from spinet_tf.model_files import save_model
 
 
 def test_floor_has_the_paper_networks_convolutions():
-    shapes = benchmark.kernel_shapes(SpiNetQSM().denoiser)
+    shapes = kernel_shapes(SpiNetQSM().denoiser)
     assert shapes[0] == (3, 3, 3, 1, 32)
     assert shapes[1:17] == [(3, 3, 3, 32, 32)] * 16
     assert shapes[17:] == [(1, 1, 1, 32, 32)] * 2 + [(1, 1, 1, 32, 1)]

@@ -45,13 +45,13 @@ class BrainConfig(tfds.core.BuilderConfig):
         return _KINDS[self.kind](np.random.default_rng(stream), tuple(self.shape))
 
 
-def _patches(name: str, size: int, purpose: str, train: int, validation: int):
+def _patches(name: str, size: int, purpose: str, **examples: int):
     return BrainConfig(
         name=name,
         description=f"{size}^3 patches {purpose}.",
         kind="patch",
         shape=(size,) * 3,
-        examples={"train": train, "validation": validation},
+        examples=examples,
     )
 
 
@@ -75,10 +75,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {"1.0.0": "First release."}
     BUILDER_CONFIGS = [
-        _patches("patches_64", 64, "for training", 2000, 100),
-        _patches("patches_48", 48, "for training with less memory", 2000, 100),
-        _patches("quick_48", 48, "for the quickstart", 200, 16),
-        _patches("patches_tiny", 24, "for tests", 8, 4),
+        _patches("patches_64", 64, "for training", train=2000, validation=100),
+        _patches("patches_48", 48, "with less memory", train=2000, validation=100),
+        _patches(
+            *("patches_32", 32, "for the comparison of complete with limited data"),
+            **{"train": 400, "validation": 16, "test": 40},
+        ),
+        _patches("quick_48", 48, "for the quickstart", train=200, validation=16),
+        _patches("patches_tiny", 24, "for tests", train=8, validation=4),
         _heads("heads", 160, "for the final test", 5, 20),
         _heads("heads_small", 96, "for a quick evaluation", 2, 4),
     ]

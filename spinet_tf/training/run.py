@@ -63,6 +63,14 @@ def _optimizer(recipe):
     return keras.optimizers.Adam(schedule)
 
 
+def compiled_trainer(network, recipe):
+    """A `Trainer` with its optimizer; to be called in the strategy's scope."""
+    trainer = Trainer(network, recipe.loss_weights, recipe.clip_norm)
+    trainer.compile(optimizer=_optimizer(recipe), jit_compile=False)
+    trainer.optimizer.build(trainer.trainable_variables)
+    return trainer
+
+
 def train(network, stored, validation, recipe, folder, verbose="auto", strategy=None):
     """Train a network, from the newest checkpoint in the folder if there is one.
 
@@ -91,9 +99,7 @@ def train(network, stored, validation, recipe, folder, verbose="auto", strategy=
     folder = Path(folder)
     keras.utils.set_random_seed(recipe.seed)
     with strategy.scope():
-        trainer = Trainer(network, recipe.loss_weights, recipe.clip_norm)
-        trainer.compile(optimizer=_optimizer(recipe), jit_compile=False)
-        trainer.optimizer.build(trainer.trainable_variables)
+        trainer = compiled_trainer(network, recipe)
         checkpoint = Checkpoint(folder / "checkpoints")
         completed = checkpoint.restore(trainer)
 

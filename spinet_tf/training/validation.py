@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from spinet_tf.evaluate import evaluate
+from spinet_tf.figures import three_planes
 from spinet_tf.model_files import save_model
 
 METRICS = {
@@ -49,7 +50,8 @@ class Validation(keras.callbacks.Callback):
 
     Args:
         batches: `tf.data.Dataset` of (inputs, truth) batches of one volume.
-        folder: path for `best.keras`, `last.keras`, and TensorBoard's pictures.
+        folder: path for `best.keras`, `last.keras`, `validation.png` and TensorBoard's
+            pictures.
         best: float, the best `val_nrmse` so far. Defaults to infinity.
     """
 
@@ -86,13 +88,17 @@ class Validation(keras.callbacks.Callback):
                 values[name].append(result[family][metric])
             values["val_solver_iterations"].append(float(last.iterations[0]))
             if index == 0:
-                self._write_picture(chi, truth, epoch)
+                self._write_picture(chi, truth, mask, epoch)
         return {name: float(np.mean(value)) for name, value in values.items()}
 
-    def _write_picture(self, susceptibility, truth, epoch):
-        middle = susceptibility.shape[2] // 2
-        rows = [susceptibility, truth, susceptibility - truth]
-        picture = np.concatenate([volume[:, :, middle] for volume in rows], axis=1)
-        grey = np.clip((picture + 0.1) / 0.2, 0, 1)[np.newaxis, ..., np.newaxis]
+    def _write_picture(self, susceptibility, truth, mask, epoch):
+        rows = {
+            "reconstruction": susceptibility,
+            "truth": truth,
+            "error": susceptibility - truth,
+        }
+        path = self.folder / "validation.png"
+        three_planes(path, rows, mask)
         with self.pictures.as_default(step=epoch):
-            tf.summary.image("reconstruction, truth, error", grey)
+            picture = tf.io.decode_png(path.read_bytes(), channels=3)
+            tf.summary.image("validation", picture[tf.newaxis])

@@ -1,0 +1,114 @@
+"""Complete against limited training data: what the physics and the exponent are worth.
+
+    python -m benchmarks.limited_data
+
+Trains the network with a learned p, with p = 2 (a quadratic penalty, as MoDL has) and
+with p = 1, and the CNN without physics, each on all training patches and on a tenth of
+them, and compares them on test patches. Started again, it goes on where it was.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from absl import flags
+
+from spinet_cli.script import run_script
+from train import load_dataset
+
+METHODS = {
+    "p learned": [],
+    "p = 2": ["--initial_p=2", "--initial_lambda=0.06", "--nolearn_p"],
+    "p = 1": ["--initial_p=1", "--initial_lambda=0.0006", "--nolearn_p"],
+    "CNN alone": ["--nophysics"],
+}
+AMOUNTS = ("complete", "limited")
+DATASET = "qsm_brain/patches_32"
+NOISES = (0.001, 0.004)
+
+
+def define_flags():
+    flags.DEFINE_string("run_dir", "runs/limited_data", "Folder of the trainings.")
+    flags.DEFINE_string("data_dir", "data", "Folder the data set is built in.")
+    flags.DEFINE_string("figure", "limited_data.png", "Picture to write.")
+
+
+def train_one(options, amount, method):
+    """Train, unless it is done; the folder of the run."""
+    folder = Path(options.run_dir) / f"{amount}, {method}"
+    if (folder / "done").exists():
+        return folder
+    print(f"training: {method}, {amount} data", flush=True)
+    command = [
+        *(sys.executable, "train.py", f"--flagfile=configs/{amount}.flags"),
+        *(f"--run_dir={folder}", f"--data_dir={options.data_dir}"),
+        *METHODS[method],
+    ]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    (folder / "done").touch()
+    return folder
+
+
+def test_metrics(options, folder):
+    """Mean metrics on the test patches for each noise, and lambda and p."""
+    from spinet_tf.comparison import compare, simulated_scans
+    from spinet_tf.field_simulation import FieldErrors
+    from spinet_tf.model_files import load_model
+    from spinet_tf.reconstruct import Reconstructor
+
+    model = load_model(folder / "last.keras")
+    network = Reconstructor(model)
+    stored = load_dataset(DATASET, options.data_dir, "test")
+    values = []
+    for noise in NOISES:
+        errors = FieldErrors(noise, noise, 0.0015, 0.01, 0.002, 0.05)
+        table = compare({"network": network}, simulated_scans(stored, errors, 1000))
+        values.append(table["network"].tolist())
+    return {"metrics": values, "lambda": model.lambda_, "p": model.p}
+
+
+def draw(path, results):
+    """NRMSE of each method, a pair of bars for complete and limited data."""
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.2 * len(NOISES), 3.2), layout="constrained")
+    panels = figure.subplots(1, len(NOISES), sharey=True)
+    at = np.arange(len(METHODS))
+    for index, (panel, noise) in enumerate(zip(panels, NOISES, strict=True)):
+        for side, amount in enumerate(AMOUNTS):
+            heights = [results[amount, m]["metrics"][index][0] for m in METHODS]
+            bars = panel.bar(at + 0.4 * side, heights, 0.38, label=f"{amount} data")
+            panel.bar_label(bars, fmt="%.1f", fontsize=8)
+        panel.set_xticks(at + 0.2, METHODS)
+        panel.set_title(f"field noise {noise:g} ppm")
+    panels[0].set_ylabel("NRMSE, demeaned [%]")
+    panels[0].legend(loc="lower right")
+    figure.savefig(path, dpi=110)
+
+
+def main(options):
+    results = {}
+    for amount in AMOUNTS:
+        for method in METHODS:
+            folder = train_one(options, amount, method)
+            results[amount, method] = test_metrics(options, folder)
+    print(
+        "noise [ppm]  data      method      NRMSE [%]  HFEN [%]    XSIM  lambda     p"
+    )
+    for index, noise in enumerate(NOISES):
+        for (amount, method), result in results.items():
+            nrmse, hfen, xsim = result["metrics"][index]
+            print(
+                f"{noise:11g}  {amount:8}  {method:10}{nrmse:11.1f}{hfen:10.1f}"
+                f"{xsim:8.3f}{result['lambda']:8.4f}{result['p']:6.2f}"
+            )
+    draw(options.figure, results)
+    named = {", ".join(key): value for key, value in results.items()}
+    (Path(options.run_dir) / "results.json").write_text(json.dumps(named, indent=1))
+    print(f"The picture is {options.figure}")
+
+
+if __name__ == "__main__":
+    run_script(define_flags, main)
