@@ -1,0 +1,68 @@
+"""What `train.py` makes of wrong flags, and that the recipes can be read."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+
+def run_train(*arguments):
+    return subprocess.run(
+        [sys.executable, "train.py", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def assert_one_line(result, *words):
+    assert result.returncode == 2, result.stderr
+    assert result.stdout == ""
+    assert result.stderr.startswith("train.py: error: ")
+    assert result.stderr.count("\n") == 1
+    for word in words:
+        assert word in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], ["run_dir"]),
+        (["--run_dir=x", "--nonsense=1"], ["nonsense"]),
+        (["--run_dir=x", "--steps=many"], ["steps", "many"]),
+        (["--run_dir=x", "--steps=0"], ["steps", "0"]),
+        (["--run_dir=x", "--initial_p=2.5"], ["initial_p", "2.5"]),
+        (["--run_dir=x", "--strategy=magic"], ["strategy", "mirrored"]),
+        (["--run_dir=x", "--steps=10", "--steps_per_epoch=4"], ["multiple"]),
+        (["--run_dir=x", "--noise_low=0.01"], ["noise_low"]),
+        (["--run_dir=x", "more"], ["more"]),
+        (["--flagfile=missing.flags", "--run_dir=x"], ["missing.flags"]),
+    ],
+)
+def test_wrong_flags(arguments, words):
+    assert_one_line(run_train(*arguments), *words)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--dataset=nowhere"], ["nowhere"]),
+        (["--dataset=qsm_brain/nothing"], ["nothing"]),
+        (["--init_from=missing.keras"], ["missing.keras"]),
+        (["--init_from=spinet_tf/weights/pretrained.keras"], ["another size"]),
+        (["--strategy=multi_worker"], ["TF_CONFIG"]),
+    ],
+)
+def test_flags_that_do_not_fit(arguments, words, tmp_path):
+    folders = [f"--run_dir={tmp_path / 'run'}", f"--data_dir={tmp_path}"]
+    small = ["--filters=4", "--blocks=1"]
+    assert_one_line(run_train(*folders, *small, *arguments), *words)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.flags")))
+def test_recipes_can_be_read(path):
+    result = run_train(f"--flagfile={path}", "--run_dir=x", "--only_check_args")
+    assert result.returncode == 0, result.stderr
