@@ -9,6 +9,12 @@ by majorization-minimization; each step solves a linear system
 by conjugate gradients in k-space, where Phi^H Phi is diagonal and W^2 costs one pair
 of transforms. As in the published release W^2 = |chi - z|^(p - 2) carries no factor
 p/2, so that for p < 2 the steps minimise with 2 lambda / p in place of lambda.
+
+A local field is known inside the mask only. Taken as zero outside, as published, it
+contradicts the susceptibility inside, and the map's lowest frequencies suffer. With a
+mask given, the data term is ||mask (Phi chi - y)||^2, by the same majorization: what
+is unknown is filled in from the current estimate x, Phi^H (mask y + (1 - mask) Phi x)
+in place of Phi^H y, and the system stays as it is.
 """
 
 from typing import NamedTuple
@@ -20,6 +26,7 @@ from spinet_tf.conjugate_gradient import batch_dot, conjugate_gradient
 from spinet_tf.dipole_kernel import half_spectrum_weights
 from spinet_tf.dipole_operator import (
     complex_of,
+    filter_volume,
     to_channels_first,
     to_channels_last,
 )
@@ -131,9 +138,11 @@ class DataConsistency(keras.layers.Layer):
 
     Call arguments:
         adjoint_field: float `(batch, x, y, z, channel)`, Phi^H y.
-        normal: float `(batch, x, y, z // 2 + 1)`, D^2.
+        kernel: float `(batch, x, y, z // 2 + 1)`, half spectrum of D.
         susceptibility: like `adjoint_field`, where to start [ppm].
         denoised: like `adjoint_field`, z [ppm].
+        mask: float `(batch, x, y, z, 1)`, where y is known; y is zero elsewhere.
+            Defaults to None: y is known everywhere.
 
     Returns:
         A `ConsistentSusceptibility`.
@@ -154,19 +163,26 @@ class DataConsistency(keras.layers.Layer):
         self.penalty = penalty or SchattenNorm(dtype=self.dtype_policy)
         self.built = True
 
-    def call(self, adjoint_field, normal, susceptibility, denoised):
+    def call(self, adjoint_field, kernel, susceptibility, denoised, mask=None):
+        normal = tf.square(kernel)
+        estimate = denoised
         settings = SolverSettings(self.tolerance, self.max_iterations)
         total_iterations = 0
         for _ in range(self.mm_steps):
             weights = self.penalty(susceptibility - denoised)
             scaled = self.penalty.lambda_ * weights
+            data = adjoint_field
+            if mask is not None:
+                unknown = (1 - mask) * filter_volume(mask * estimate, kernel)
+                data += filter_volume(unknown, kernel)
             susceptibility, iterations, residual = solve_weighted(
-                adjoint_field + scaled * denoised,
+                data + scaled * denoised,
                 scaled,
                 normal,
                 susceptibility,
                 settings,
             )
+            estimate = susceptibility
             total_iterations += iterations
         return ConsistentSusceptibility(
             susceptibility, weights, total_iterations, residual

@@ -71,12 +71,16 @@ class SpiNetQSM(keras.Model):
         initial_p: float in (0, 2]. Defaults to 2.
         learn_p: bool. Defaults to True.
         dc_value: float, D(0). Defaults to 0.
+        fill_outside: bool, whether the field outside the mask counts as unknown and
+            is filled in from the estimate, rather than as measured, which is what was
+            published. Defaults to False.
         tolerance: float, relative residual of each solve. Defaults to 1e-4.
         max_iterations: int, limit of each solve. Defaults to 30.
 
     Call arguments:
         inputs: dict of arrays or tensors: `local_field` `(batch, x, y, z, 1)` [ppm],
-            used outside the mask too, `mask` `(batch, x, y, z, 1)` 0 or 1,
+            `mask` `(batch, x, y, z, 1)` 0 or 1, outside which the field is used too
+            but for `fill_outside`,
             `voxel_size` `(batch, 3)` [mm], `b0_direction` `(batch, 3)` in voxel axes.
 
     Returns:
@@ -106,6 +110,7 @@ class SpiNetQSM(keras.Model):
         initial_p=2.0,
         learn_p=True,
         dc_value=0.0,
+        fill_outside=False,
         tolerance=1e-4,
         max_iterations=30,
         **kwargs,
@@ -131,6 +136,7 @@ class SpiNetQSM(keras.Model):
         self.initial_p = initial_p
         self.learn_p = learn_p
         self.dc_value = dc_value
+        self.fill_outside = fill_outside
         self.tolerance = tolerance
         self.max_iterations = max_iterations
 
@@ -156,6 +162,8 @@ class SpiNetQSM(keras.Model):
         field, mask, voxel_size, b0_direction = (
             tf.cast(inputs[name], dtype) for name in names
         )
+        if self.fill_outside:
+            field *= mask
         kernel = self.dipole.kernel(tf.shape(field)[1:4], voxel_size, b0_direction)
         adjoint = self.dipole.adjoint(field, kernel)
         if self.channels == 2:
@@ -184,7 +192,11 @@ class SpiNetQSM(keras.Model):
         """
         denoised = self.denoise(susceptibility, training)
         consistent = self.data_consistency(
-            problem.adjoint_field, tf.square(problem.kernel), susceptibility, denoised
+            problem.adjoint_field,
+            problem.kernel,
+            susceptibility,
+            denoised,
+            problem.mask if self.fill_outside else None,
         )
         return Unroll(
             problem.mask * consistent.susceptibility, denoised, *consistent[1:]
@@ -253,6 +265,7 @@ class SpiNetQSM(keras.Model):
             "initial_p": self.initial_p,
             "learn_p": self.learn_p,
             "dc_value": self.dc_value,
+            "fill_outside": self.fill_outside,
             "tolerance": self.tolerance,
             "max_iterations": self.max_iterations,
         }
