@@ -100,9 +100,19 @@ def layer_inputs(dtype=np.float64, channels=1):
     return field, kernel, chi, denoised
 
 
-@pytest.mark.parametrize(("mm_steps", "p"), [(1, 2.0), (1, 1.3), (3, 1.3)])
-def test_layer_gradients_by_finite_differences(mm_steps, p):
+def half_masks(shape):
+    """Masks of about half of each sample's voxels, float64."""
+    rng = np.random.default_rng(5)
+    return (rng.random((*shape[:4], 1)) < 0.5).astype(float)
+
+
+@pytest.mark.parametrize(
+    ("mm_steps", "p", "masked"),
+    [(1, 2.0, False), (1, 1.3, False), (3, 1.3, False), (1, 1.3, True), (2, 1.5, True)],
+)
+def test_layer_gradients_by_finite_differences(mm_steps, p, masked):
     field, kernel, chi, denoised = layer_inputs()
+    mask = tf.constant(half_masks(field.shape)) if masked else None
     penalty = SchattenNorm(0.1, p, dtype="float64")
     layer = DataConsistency(mm_steps, 1e-13, 300, penalty, dtype="float64")
     rng = np.random.default_rng(3)
@@ -111,7 +121,7 @@ def test_layer_gradients_by_finite_differences(mm_steps, p):
     @tf.function
     def loss(field, chi, denoised):
         adjoint = filter_volume(field, kernel)
-        result = layer(adjoint, kernel, chi, denoised)
+        result = layer(adjoint, kernel, chi, denoised, mask)
         return tf.reduce_sum(upstream * result.susceptibility)
 
     tensors = [field, chi, denoised]
@@ -200,6 +210,30 @@ def test_more_steps_lower_the_objective():
 
     values = [objective(steps) for steps in (1, 2, 4, 8)]
     assert all(b < a for a, b in zip(values, values[1:], strict=False))
+
+
+@pytest.mark.parametrize("p", [2.0, 1.4])
+def test_truth_stays_where_the_field_is_known_in_the_mask_only(p):
+    _, kernel, chi, _ = layer_inputs()
+    mask = tf.constant(half_masks(chi.shape))
+    truth = mask * chi
+    field = mask * filter_volume(truth, kernel)
+    penalty = SchattenNorm(0.1, p, dtype="float64")
+    layer = DataConsistency(1, 1e-13, 300, penalty, dtype="float64")
+    adjoint = filter_volume(field, kernel)
+    start = tf.zeros_like(truth)
+    filled = layer(adjoint, kernel, start, truth, mask).susceptibility
+    np.testing.assert_allclose(filled, truth, atol=1e-9)
+    as_measured = layer(adjoint, kernel, start, truth).susceptibility
+    assert np.abs(as_measured - truth).max() > 1e-3
+
+
+def test_a_mask_of_ones_changes_nothing():
+    field, kernel, chi, denoised = layer_inputs()
+    layer = DataConsistency(2, 1e-10, 300, SchattenNorm(0.1, 1.4, dtype="float64"))
+    ones = tf.ones((*field.shape[:4], 1), field.dtype)
+    results = [layer(field, kernel, chi, denoised, mask) for mask in (None, ones)]
+    np.testing.assert_array_equal(*(r.susceptibility for r in results))
 
 
 def test_config_round_trip():

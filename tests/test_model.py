@@ -14,6 +14,7 @@ VARIANTS = {
     "paper": {},
     "release": {"channels": 2, "residual": False, "dc_value": 1 / 3},
     "steps": {"mm_steps": 2, "initial_p": 1.4},
+    "fill": {"mm_steps": 2, "initial_p": 1.4, "fill_outside": True},
 }
 
 
@@ -46,6 +47,17 @@ def test_output_is_real_masked_and_finite(variant):
     assert np.isfinite(chi).all()
     assert (chi[inputs["mask"] == 0] == 0).all()
     assert chi.std() > 0
+
+
+@pytest.mark.parametrize("fill_outside", [False, True])
+def test_whether_the_field_outside_the_mask_matters(fill_outside):
+    model = small_model(fill_outside=fill_outside)
+    inputs = scan()
+    noise = np.random.default_rng(1).standard_normal(inputs["mask"].shape)
+    outside = (0.02 * (1 - inputs["mask"]) * noise).astype("float32")
+    changed = {**inputs, "local_field": inputs["local_field"] + outside}
+    difference = np.abs(model(changed) - model(inputs)).max()
+    assert (difference == 0) == fill_outside
 
 
 def test_one_denoiser_is_shared_by_the_unrolls():
