@@ -9,8 +9,8 @@ parameters are tuned on the validation heads, for each noise level by its own.
 
 from absl import flags
 
+from datasets.loading import load_dataset
 from spinet_cli.script import run_script
-from train import load_dataset
 
 
 def define_flags():

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from absl import flags
 
+from datasets.loading import load_dataset
 from spinet_cli.script import run_script
-from train import load_dataset
 
 METHODS = {
     "p learned": [],

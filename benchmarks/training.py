@@ -16,6 +16,7 @@ import time
 from absl import flags
 
 import train
+from datasets.loading import load_dataset
 from spinet_cli.script import run_script
 
 
@@ -66,7 +67,7 @@ def main(options):
     from spinet_tf.training.run import compiled_trainer
 
     recipe = train.recipe_of(options)
-    stored = train.load_dataset(options.dataset, options.data_dir, "train[:64]")
+    stored = load_dataset(options.dataset, options.data_dir, "train[:64]")
     stream = training_stream(stored, recipe.errors, recipe.batch_size, recipe.seed)
     network = train.build_network(options)
     step = tf.function(compiled_trainer(network, recipe).train_step)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import tensorflow_datasets as tfds
+from threadpoolctl import threadpool_limits
 
 from .brain import Brain, random_head, random_patch
 
@@ -142,7 +143,10 @@ def _serial_examples(config: BrainConfig, split: str, count: int) -> Iterator:
 
 
 def _keyed_example(index: int, config: BrainConfig, split: str) -> tuple[int, dict]:
-    brain = config.draw(split, index)
+    # The products are small: one thread is faster than several, and Beam's workers do
+    # not fight over the cores.
+    with threadpool_limits(1, user_api="blas"):
+        brain = config.draw(split, index)
     example = {
         "susceptibility": brain.susceptibility,
         "mask": brain.mask.astype(np.uint8),
