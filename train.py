@@ -13,6 +13,7 @@ def define_flags():
     """Flags of the data, the network and the recipe."""
     flags.DEFINE_string("run_dir", None, "Folder for checkpoints, logs and models.")
     flags.DEFINE_string("data_dir", "data", "Folder the TFDS data sets are built in.")
+    flags.DEFINE_string("scans_dir", None, "Folder of your scans, for qsm_cosmos.")
     flags.DEFINE_string(
         "dataset",
         "qsm_brain/patches_64",
@@ -160,11 +161,25 @@ def recipe_of(options):
     )
 
 
-def run(options):
+def load_data(options):
+    """The stored examples for training and for validation of these flags."""
+    if options.comparison:  # what is wrong with it is better known before the training
+        for split in ("validation", "test"):
+            load_dataset(options.comparison, options.data_dir, split)
+    share = f"train[:{100 * options.train_fraction:g}%]"
+    some = f"validation[:{options.validation_examples}]"
+    return (
+        load_dataset(options.dataset, options.data_dir, share, options.scans_dir),
+        load_dataset(options.validation, options.data_dir, some, options.scans_dir),
+    )
+
+
+def run(options, strategy):
     """Train with these flags.
 
     Args:
         options: `absl.flags.FlagValues`.
+        strategy: `tf.distribute.Strategy`.
 
     Returns:
         dict of the last logs and the best validation metric.
@@ -175,61 +190,70 @@ def run(options):
     """
     import keras
 
+    from spinet_tf.atomic_write import atomic_path
     from spinet_tf.training.run import train
-    from spinet_tf.training.strategy import make_strategy
+    from spinet_tf.training.strategy import first_process_first, writes_files
 
-    strategy = make_strategy(options.strategy)
-    folder = Path(options.run_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    options.append_flags_into_file(folder / "flags.txt")
     # The network first: building a data set draws from the same generators.
     keras.utils.set_random_seed(options.seed)
     with strategy.scope():
         network = build_network(options)
-    stored = load_dataset(
-        options.dataset, options.data_dir, f"train[:{100 * options.train_fraction:g}%]"
-    )
-    validation = load_dataset(
-        options.validation,
-        options.data_dir,
-        f"validation[:{options.validation_examples}]",
-    )
+    with first_process_first(strategy):
+        stored, validation = load_data(options)
+    folder = Path(options.run_dir)
+    if writes_files(strategy):
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_path(folder / "flags.txt") as temporary:
+            temporary.write_text(options.flags_into_string())
     verbose = "auto" if sys.stdout.isatty() else 2
     return train(
         network, stored, validation, recipe_of(options), folder, verbose, strategy
     )
 
 
-def compare_with_classical_methods(options):
+def compare_with_classical_methods(options, noise=0.002):
     """Print a table and write a picture of the trained network's work.
 
     Args:
         options: `absl.flags.FlagValues`.
+        noise: float [ppm], of the fields. Defaults to 0.002.
     """
-    from spinet_tf.comparison import report, simulated_scans
+    from spinet_tf.comparison import (
+        compare,
+        format_comparison,
+        simulated_scans,
+        tuned_classical_methods,
+        with_noise,
+    )
     from spinet_tf.model_files import load_model
     from spinet_tf.reconstruct import Reconstructor
 
     folder = Path(options.run_dir)
-    noise = 0.002
-    errors = recipe_of(options).errors._replace(noise_low=noise, noise_high=noise)
     tuning, test = (
-        list(
-            simulated_scans(
-                load_dataset(options.comparison, options.data_dir, split), errors, 1000
-            )
+        simulated_scans(
+            load_dataset(options.comparison, options.data_dir, split),
+            with_noise(noise),
+            seed,
         )
-        for split in ("validation", "test")
+        for split, seed in (("validation", 1001), ("test", 1000))
     )
     network = Reconstructor(load_model(folder / "last.keras"), options.precision)
+    methods = {**tuned_classical_methods(tuning), "spinet": network}
     print(f"\nHeld-out heads of {options.comparison}, field noise {noise:g} ppm")
-    print(report(network, tuning, test, folder / "comparison.png"))
+    table = compare(methods, test, folder / "comparison.png")
+    print(format_comparison(table, "spinet"))
     print(f"The picture is {folder / 'comparison.png'}")
 
 
 def main(options):
     """Train, and print what came of it."""
-    for name, value in run(options).items():
+    from spinet_tf.training.strategy import make_strategy, writes_files
+
+    strategy = make_strategy(options.strategy)
+    results = run(options, strategy)
+    if not writes_files(strategy):
+        return
+    for name, value in results.items():
         print(f"{name:24} {value:.5g}")
     if options.comparison:
         compare_with_classical_methods(options)

@@ -26,10 +26,12 @@ def define_flags():
 
 def main(options):
     from spinet_tf.comparison import (
+        MODEL_ERROR,
         compare,
         format_comparison,
         simulated_scans,
         tuned_classical_methods,
+        with_noise,
     )
     from spinet_tf.field_simulation import FieldErrors
     from spinet_tf.model_files import load_model
@@ -38,17 +40,17 @@ def main(options):
 
     model = load_model(options.model or PRETRAINED)
     network = Reconstructor(model, options.precision)
-    rest = (0.0015, 0.01, 0.002, 0.05) if options.model_error else (0, 0, 0, 0)
+    errors = MODEL_ERROR if options.model_error else FieldErrors(0, 0, 0, 0, 0, 0)
 
-    def scans(split, noise):
+    def scans(split, noise, seed):
         stored = load_dataset(options.dataset, options.data_dir, split)
-        return simulated_scans(stored, FieldErrors(noise, noise, *rest), seed=1000)
+        return simulated_scans(stored, with_noise(noise, errors), seed)
 
     print(f"Mean of {options.heads} heads, in the mask")
     for noise in map(float, options.noise):
-        tuning = scans(f"validation[:{options.tuning_heads}]", noise)
+        tuning = scans(f"validation[:{options.tuning_heads}]", noise, seed=1001)
         methods = {**tuned_classical_methods(tuning), "spinet": network}
-        table = compare(methods, scans(f"test[:{options.heads}]", noise))
+        table = compare(methods, scans(f"test[:{options.heads}]", noise, seed=1000))
         print(f"\nField noise {noise:g} ppm")
         print(format_comparison(table, "spinet"), flush=True)
 

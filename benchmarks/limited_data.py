@@ -45,15 +45,16 @@ def train_one(options, amount, method):
         *(f"--run_dir={folder}", f"--data_dir={options.data_dir}"),
         *METHODS[method],
     ]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    exit_code = subprocess.run(command, stdout=subprocess.DEVNULL).returncode
+    if exit_code:
+        sys.exit(exit_code)
     (folder / "done").touch()
     return folder
 
 
-def test_metrics(options, folder):
+def metrics_on_test_patches(options, folder):
     """Mean metrics on the test patches for each noise, and lambda and p."""
-    from spinet_tf.comparison import compare, simulated_scans
-    from spinet_tf.field_simulation import FieldErrors
+    from spinet_tf.comparison import compare, simulated_scans, with_noise
     from spinet_tf.model_files import load_model
     from spinet_tf.reconstruct import Reconstructor
 
@@ -62,8 +63,8 @@ def test_metrics(options, folder):
     stored = load_dataset(DATASET, options.data_dir, "test")
     values = []
     for noise in NOISES:
-        errors = FieldErrors(noise, noise, 0.0015, 0.01, 0.002, 0.05)
-        table = compare({"network": network}, simulated_scans(stored, errors, 1000))
+        scans = simulated_scans(stored, with_noise(noise), seed=1000)
+        table = compare({"network": network}, scans)
         values.append(table["network"].tolist())
     return {"metrics": values, "lambda": model.lambda_, "p": model.p}
 
@@ -93,7 +94,7 @@ def main(options):
     for amount in AMOUNTS:
         for method in METHODS:
             folder = train_one(options, amount, method)
-            results[amount, method] = test_metrics(options, folder)
+            results[amount, method] = metrics_on_test_patches(options, folder)
     print(
         "noise [ppm]  data      method      NRMSE [%]  HFEN [%]    XSIM  lambda     p"
     )

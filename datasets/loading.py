@@ -2,45 +2,64 @@
 
 from pathlib import Path
 
+NEEDED = {"susceptibility", "mask", "white_matter", "voxel_size"}
+
 # TensorFlow Datasets is imported in the functions: scripts tell of wrong flags first.
 
 
-def load_dataset(name, data_dir, split):
+def load_dataset(name, data_dir, split, scans_dir=None):
     """A TFDS data set: of `datasets/`, built if it is missing, or a built folder.
 
     Args:
-        name: "name/config" of `datasets/`, or the folder that holds a
-            `dataset_info.json`.
+        name: "name/config" of `datasets/`, or a folder TFDS has built, with the
+            features of `qsm_brain`.
         data_dir: path of the folder data sets are built in.
         split: what to read, in TFDS's words, such as "train[:10%]".
+        scans_dir: path of the user's scans, for a data set made of them. Defaults to
+            None.
 
     Returns:
         `tf.data.Dataset` of stored examples, in a fixed order.
 
     Raises:
-        InputError: no such data set, configuration or split, or nothing in it.
+        InputError: no such data set, configuration or split, nothing in it, or not
+            what training needs.
     """
     import tensorflow_datasets as tfds
 
     from spinet_tf.errors import InputError
 
+    if (Path(name) / "dataset_info.json").exists():
+        builder = tfds.builder_from_directory(name)
+    else:
+        builder = _own_builder(name, data_dir)
+        if builder.MANUAL_DOWNLOAD_INSTRUCTIONS and not _has_files(scans_dir):
+            raise InputError(
+                f"data set {name}: expected a folder of your scans as scans_dir, "
+                f"got {scans_dir}"
+            )
+        builder.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(manual_dir=scans_dir)
+        )
+    missing = NEEDED - set(builder.info.features)
+    if missing:
+        raise InputError(f"data set {name}: has no {', '.join(sorted(missing))}")
     try:
-        if (Path(name) / "dataset_info.json").exists():
-            builder = tfds.builder_from_directory(name)
-        else:
-            builder = _own_builder(name, data_dir)
-            builder.download_and_prepare()
         dataset = builder.as_dataset(
             split=split,
             shuffle_files=False,
             read_config=tfds.ReadConfig(try_autocache=False),
         )
-    except (ValueError, AssertionError) as error:
+    except ValueError as error:
         reason = str(error).strip().split("\n")[0]
         raise InputError(f"data set {name}, {split}: {reason}") from error
     if not len(dataset):
         raise InputError(f"data set {name}, {split}: holds no example")
     return dataset
+
+
+def _has_files(folder):
+    return folder and Path(folder).is_dir() and any(Path(folder).iterdir())
 
 
 def _own_builder(name, data_dir):
@@ -52,4 +71,9 @@ def _own_builder(name, data_dir):
     if not package or not (Path(__file__).parent / package).is_dir():
         raise InputError(f"data set {name}: neither in datasets/ nor a folder of TFDS")
     module = importlib.import_module(f"datasets.{package}.{package}_dataset_builder")
-    return module.Builder(config=config or None, data_dir=data_dir)
+    names = [each.name for each in module.Builder.BUILDER_CONFIGS]
+    if config not in names:
+        raise InputError(
+            f"data set {name}: expected {package}/ with one of {', '.join(names)}"
+        )
+    return module.Builder(config=config, data_dir=data_dir)

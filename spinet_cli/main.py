@@ -22,7 +22,7 @@ class _OneLineParser(argparse.ArgumentParser):
     """Reports a wrong command line in one line, without the usage text."""
 
     def error(self, message):
-        self.exit(BAD_INPUT, f"{self.prog}: error: {_one_line(message)}\n")
+        self.exit(BAD_INPUT, f"{self.prog}: error: {one_line(message)}\n")
 
 
 def main(argv=None):
@@ -102,15 +102,16 @@ def _join_negative_vectors(argv):
 
 
 def _report_error(error):
-    print(f"spinet-qsm: error: {_one_line(error)}", file=sys.stderr)
+    print(f"spinet-qsm: error: {one_line(error)}", file=sys.stderr)
     return BAD_INPUT
 
 
 def _show_warning(message, *_args, **_kwargs):
-    print(f"spinet-qsm: warning: {_one_line(message)}", file=sys.stderr)
+    print(f"spinet-qsm: warning: {one_line(message)}", file=sys.stderr)
 
 
-def _one_line(message):
+def one_line(message):
+    """The message without line breaks."""
     return " ".join(str(message).split())
 
 

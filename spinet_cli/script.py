@@ -6,8 +6,8 @@ from pathlib import Path
 from absl import app, flags, logging
 
 from spinet_cli.huge_pages import restart_with_huge_pages
+from spinet_cli.main import BAD_INPUT, INTERRUPTED, one_line
 
-BAD_INPUT = 2
 FAILED = 1
 
 
@@ -15,7 +15,8 @@ def run_script(define_flags, run):
     """Parse the command line and run.
 
     A wrong flag, an argument that is no flag, or an `InputError` ends the script with
-    one line and exit code 2; a training whose loss becomes NaN with exit code 1.
+    one line and exit code 2, and so does a file that cannot be read or written; a
+    training whose loss becomes NaN ends with exit code 1.
 
     Args:
         define_flags: callable without arguments that defines the script's flags.
@@ -47,11 +48,14 @@ def _run(run):
         run(flags.FLAGS)
     except InputError as error:
         _stop(error, BAD_INPUT)
+    except OSError as error:
+        _stop(error, BAD_INPUT)
     except FloatingPointError as error:
         _stop(error, FAILED)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
 
 
 def _stop(message, exit_code):
-    message = " ".join(str(message).split())
-    print(f"{Path(sys.argv[0]).name}: error: {message}", file=sys.stderr)
+    print(f"{Path(sys.argv[0]).name}: error: {one_line(message)}", file=sys.stderr)
     sys.exit(exit_code)

@@ -8,12 +8,15 @@ import numpy as np
 import tensorflow as tf
 
 from spinet_tf.classical import CLASSICAL_METHODS
+from spinet_tf.field_simulation import FieldErrors
 from spinet_tf.figures import three_planes
 from spinet_tf.input_pipeline import validation_batches
-from spinet_tf.metrics_challenge import challenge_metrics
+from spinet_tf.metrics_challenge import challenge_metrics, demeaned_nrmse
 from spinet_tf.reconstruct import reconstruct_classical
 
 METRICS = ("nrmse", "hfen", "xsim")
+# Model error of a comparison; noise is chosen each time.
+MODEL_ERROR = FieldErrors(0.0, 0.0, 0.0015, 0.01, 0.002, 0.05)
 # What is tried for each method's parameter, from little noise to much.
 PARAMETERS = {
     "tkd": ("threshold", (0.06, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4)),
@@ -57,6 +60,11 @@ def simulated_scans(stored, errors, seed):
         )
 
 
+def with_noise(noise, errors=MODEL_ERROR):
+    """`FieldErrors` with this noise [ppm] on every field."""
+    return errors._replace(noise_low=noise, noise_high=noise)
+
+
 def tuned_classical_methods(scans):
     """TKD and Tikhonov, each with the parameter of least NRMSE on these scans.
 
@@ -76,9 +84,11 @@ def tuned_classical_methods(scans):
         for value in values
     }
     errors = defaultdict(float)
-    for scan in scans:
+    for inputs, truth in scans:
+        mask = inputs[1] > 0
         for key, reconstruct in candidates.items():
-            errors[key] += metrics_of(reconstruct, scan)[0]
+            chi = reconstruct(*inputs).susceptibility
+            errors[key] += demeaned_nrmse(chi[mask], truth[mask])[0]
     tuned = {}
     for method in PARAMETERS:
         best = min((key for key in errors if key[0] == method), key=errors.get)
@@ -86,49 +96,27 @@ def tuned_classical_methods(scans):
     return tuned
 
 
-def metrics_of(reconstruct, scan):
-    """`METRICS` of one method on one scan, a list of floats."""
-    chi = reconstruct(*scan.inputs).susceptibility
-    result = challenge_metrics(chi, scan.truth, scan.inputs[1])
-    return [result[name] for name in METRICS]
-
-
-def compare(methods, scans):
+def compare(methods, scans, picture=None):
     """Mean metrics of each method.
 
     Args:
         methods: dict of name to callable, see `tuned_classical_methods`.
         scans: iterable of `Scan`.
+        picture: path of a picture of the first scan to write. Defaults to none.
 
     Returns:
         dict of name to float array, `METRICS`.
     """
     rows = defaultdict(list)
-    for scan in scans:
+    for index, (inputs, truth) in enumerate(scans):
+        maps = {"truth": truth}
         for name, reconstruct in methods.items():
-            rows[name].append(metrics_of(reconstruct, scan))
+            maps[name] = reconstruct(*inputs).susceptibility
+            result = challenge_metrics(maps[name], truth, inputs[1])
+            rows[name].append([result[metric] for metric in METRICS])
+        if picture and index == 0:
+            three_planes(picture, maps, inputs[1], voxel_size=inputs[2])
     return {name: np.mean(values, axis=0) for name, values in rows.items()}
-
-
-def report(network, tuning, test, picture):
-    """Compare a network with the classical methods and draw the first test scan.
-
-    Args:
-        network: `Reconstructor`.
-        tuning: list of `Scan` to tune the classical methods on.
-        test: list of `Scan`.
-        picture: path of the picture to write.
-
-    Returns:
-        str, the table.
-    """
-    methods = {**tuned_classical_methods(tuning), "spinet": network}
-    inputs, truth = test[0]
-    rows = {"truth": truth}
-    for name, reconstruct in methods.items():
-        rows[name] = reconstruct(*inputs).susceptibility
-    three_planes(picture, rows, inputs[1], voxel_size=inputs[2])
-    return format_comparison(compare(methods, test), "spinet")
 
 
 def format_comparison(table, network):

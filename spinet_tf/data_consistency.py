@@ -12,9 +12,11 @@ p/2, so that for p < 2 the steps minimise with 2 lambda / p in place of lambda.
 
 A local field is known inside the mask only. Taken as zero outside, as published, it
 contradicts the susceptibility inside, and the map's lowest frequencies suffer. With a
-mask given, the data term is ||mask (Phi chi - y)||^2, by the same majorization: what
-is unknown is filled in from the current estimate x, Phi^H (mask y + (1 - mask) Phi x)
-in place of Phi^H y, and the system stays as it is.
+mask given, each step fills in what is unknown from an estimate x: the right side has
+Phi^H (mask y + (1 - mask) Phi mask x) in place of Phi^H y, and the system stays as it
+is. x is z in the first step and the step before's chi in the others; without the mask
+on x this would majorize ||mask (Phi chi - y)||^2, with it, it also holds that sources
+are in the mask only.
 """
 
 from typing import NamedTuple

@@ -11,8 +11,17 @@ class DenoiserOnly(SpiNetQSM):
     """One pass of the CNN over the adjoint field: chi = mask D_w(mask Phi^H y).
 
     Its arguments are those of `SpiNetQSM`, of which `unrolls` is to be 1; lambda and p
-    are there and do nothing.
+    are there, do nothing and are not trained.
+
+    Raises:
+        ValueError: more than one unroll.
     """
+
+    def __init__(self, unrolls=1, **kwargs):
+        if unrolls != 1:
+            raise ValueError(f"unrolls must be 1. Received: {unrolls=}")
+        super().__init__(unrolls=unrolls, **kwargs)
+        self.data_consistency.trainable = False
 
     def unroll(self, problem, susceptibility, training=False):
         denoised = self.denoise(susceptibility, training)

@@ -4,6 +4,8 @@ The stream is a function of the seed and the position alone, so that a resumed
 training sees what an uninterrupted one would have seen.
 """
 
+from typing import NamedTuple
+
 import tensorflow as tf
 
 from spinet_tf.field_simulation import Seeds, random_b0_direction, realistic_field
@@ -74,8 +76,25 @@ def make_example(stored, errors, seed, training):
     return inputs, susceptibility[..., tf.newaxis]
 
 
+class Share(NamedTuple):
+    """Whose part of every batch a stream holds.
+
+    Attributes:
+        workers: int, processes that share the batches.
+        index: int, which of them this one is.
+        replicas: int, in how many pieces a batch comes, those of all processes.
+    """
+
+    workers: int
+    index: int
+    replicas: int
+
+
+WHOLE = Share(1, 0, 1)
+
+
 def training_stream(
-    stored, errors, batch_size, seed, start=0, shuffle=256, workers=1, worker=0
+    stored, errors, batch_size, seed, start=0, shuffle=256, share=WHOLE
 ):
     """An endless stream of batches for training.
 
@@ -84,11 +103,9 @@ def training_stream(
         errors: `FieldErrors`.
         batch_size: int, of the whole batch.
         seed: int.
-        start: int, batches to leave out at the beginning; they are read, not made.
-            Defaults to 0.
+        start: int, batches to leave out at the beginning. Defaults to 0.
         shuffle: int, examples in the shuffle buffer. Defaults to 256.
-        workers: int, processes that share each batch evenly. Defaults to 1.
-        worker: int, whose share this is. Defaults to 0.
+        share: `Share`. Defaults to whole batches.
 
     Returns:
         `tf.data.Dataset` of (inputs, truth) batches.
@@ -103,12 +120,13 @@ def training_stream(
         tf.random.set_seed(1)  # of this function's graph, in place of the global one
         return stored.shuffle(shuffle, seed + number, reshuffle_each_iteration=False)
 
-    passes = tf.data.Dataset.counter().flat_map(shuffled)
-    examples = passes.enumerate().skip(start * batch_size)
+    whole_passes, rest = divmod(start * batch_size, len(stored))
+    passes = tf.data.Dataset.counter(whole_passes).flat_map(shuffled)
+    examples = passes.enumerate(whole_passes * len(stored)).skip(rest)
     return (
-        examples.shard(workers, worker)
+        examples.shard(share.workers, share.index)
         .map(finish, num_parallel_calls=1, deterministic=True)
-        .batch(batch_size // workers, drop_remainder=True)
+        .batch(batch_size // share.replicas, drop_remainder=True)
         .prefetch(4)
     )
 

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from spinet_tf import DenoiserOnly
 from spinet_tf.model_files import load_model, save_model
@@ -35,6 +36,11 @@ def test_it_is_the_cnn_and_nothing_else(tmp_path):
         result.susceptibility, expected[0, ..., 0], atol=1e-6 * np.abs(expected).max()
     )
     assert [unroll.iterations for unroll in result.unrolls] == [0]
+
+
+def test_one_pass_is_all_there_is():
+    with pytest.raises(ValueError, match="unrolls must be 1"):
+        DenoiserOnly(unrolls=3)
 
 
 def test_lambda_and_p_do_nothing():

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from spinet_tf.field_simulation import FieldErrors, Seeds
 from spinet_tf.input_pipeline import (
+    Share,
     augment,
     make_example,
     training_stream,
@@ -61,6 +62,21 @@ def test_a_later_start_sees_the_same_batches(stored, start):
     whole = batches(training_stream(stored, FieldErrors(), 2, 0), start + 3)
     resumed = batches(training_stream(stored, FieldErrors(), 2, 0, start=start), 3)
     assert_equal(whole[start:], resumed)
+
+
+def test_shares_make_up_each_batch(stored):
+    whole = batches(training_stream(stored, FieldErrors(), 4, 0, start=1), 2)
+    # Two processes, the second of which is asked for its batches in two pieces.
+    pieces = [
+        batches(training_stream(stored, FieldErrors(), 4, 0, start=1, share=share), n)
+        for share, n in ((Share(2, 0, 2), 2), (Share(2, 1, 4), 4))
+    ]
+    assert [len(p["truth"]) for p in pieces[0]] == [2, 2]
+    assert [len(p["truth"]) for p in pieces[1]] == [1, 1, 1, 1]
+    for index, batch in enumerate(whole):
+        parts = [pieces[0][index], *pieces[1][2 * index : 2 * index + 2]]
+        fields = {f.tobytes() for part in parts for f in part["local_field"]}
+        assert fields == {f.tobytes() for f in batch["local_field"]}
 
 
 def test_every_example_is_seen_in_each_pass_and_never_twice_the_same(stored):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from spinet_tf import SpiNetQSM
+from spinet_tf import DenoiserOnly, SpiNetQSM
 from spinet_tf.errors import InputError
 from spinet_tf.field_simulation import FieldErrors
 from spinet_tf.model_files import load_model
@@ -112,7 +112,7 @@ def test_the_averaged_weights_are_what_comes_out(finished):
     folder, model, _ = finished
     assert_same_weights(load_model(folder / "last.keras"), model, 1e-6)
     with np.load(folder / "checkpoints" / "epoch-3.npz") as file:
-        raw = [file[name] for name in file.files][: len(model.trainable_variables)]
+        raw = [file[f"arr_{i}"] for i in range(len(model.trainable_variables))]
     averaged = [v.numpy() for v in model.trainable_variables]
     assert max(np.abs(a - b).max() for a, b in zip(raw, averaged, strict=True)) > 1e-6
 
@@ -133,7 +133,7 @@ def test_averaged_weights_are_put_back():
 def test_a_checkpoint_of_another_network(finished, tmp_path):
     shutil.copytree(finished[0] / "checkpoints", tmp_path / "checkpoints")
     other = SpiNetQSM(filters=5, blocks=1, unrolls=2)
-    with pytest.raises(InputError, match="another network"):
+    with pytest.raises(InputError, match="training, with filters 4 instead of 5"):
         run(tmp_path, model=other)
 
 
@@ -156,6 +156,45 @@ def test_a_nan_weight_is_not_checkpointed(tmp_path):
     with pytest.raises(FloatingPointError, match="weight"):
         checkpoint.on_epoch_end(1)
     assert [path.name for path in tmp_path.iterdir()] == ["epoch-1.npz"]
+
+
+def test_killed_in_its_first_epoch_it_starts_again(finished, tmp_path):
+    _, model, _ = finished
+    (tmp_path / "log.csv").touch()  # what CSVLogger leaves
+    again, _ = run(tmp_path)
+    assert_same_weights(again, model, 1e-6)
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 1 + 3
+
+
+def test_a_finished_run_starts_and_has_nothing_to_do(finished, tmp_path):
+    folder, model, logs = finished
+    shutil.copytree(folder, tmp_path / "copy")
+    again, again_logs = run(tmp_path / "copy", model=network(seed=3))
+    assert again_logs["best"] == logs["best"]
+
+
+def test_a_damaged_checkpoint(finished, tmp_path):
+    shutil.copytree(finished[0] / "checkpoints", tmp_path / "checkpoints")
+    path = tmp_path / "checkpoints" / "epoch-3.npz"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(InputError, match="epoch-3.npz: damaged"):
+        run(tmp_path)
+
+
+def test_another_seed_cannot_resume(finished, tmp_path):
+    shutil.copytree(finished[0] / "checkpoints", tmp_path / "checkpoints")
+    with pytest.raises(InputError, match="training, with seed 0 instead of 1"):
+        run(tmp_path, RECIPE._replace(seed=1))
+
+
+def test_the_cnn_without_physics_trains(tmp_path):
+    keras.utils.set_random_seed(0)
+    model = DenoiserOnly(filters=4, blocks=1)
+    before = [np.array(weight) for weight in model.denoiser.get_weights()]
+    _, logs = run(tmp_path, RECIPE._replace(steps=2), model)
+    assert np.isfinite(logs["loss"])
+    after = model.denoiser.get_weights()
+    assert any(np.abs(a - b).max() > 0 for a, b in zip(before, after, strict=True))
 
 
 @pytest.mark.slow

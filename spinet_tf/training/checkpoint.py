@@ -1,6 +1,8 @@
 """Checkpoints that a killed training resumes from."""
 
+import json
 import re
+import zipfile
 from pathlib import Path
 
 import keras
@@ -9,6 +11,7 @@ import numpy as np
 from spinet_tf.atomic_write import atomic_path
 from spinet_tf.errors import InputError
 
+IDENTITY = "identity"
 PATTERN = re.compile(r"epoch-(\d+)\.npz")
 
 
@@ -33,10 +36,13 @@ class Checkpoint(keras.callbacks.Callback):
 
     Args:
         folder: path; made if missing.
+        identity: dict of what a checkpoint must share with the training that goes on
+            from it, of what JSON can hold. Defaults to nothing.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, identity=None):
         super().__init__()
+        self.identity = json.loads(json.dumps(identity or {}))
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -54,20 +60,30 @@ class Checkpoint(keras.callbacks.Callback):
             int, epochs completed; 0 without a checkpoint.
 
         Raises:
-            InputError: the checkpoint is of another network.
+            InputError: the checkpoint is damaged or of another training.
         """
         files = self._files()
         if not files:
             return 0
         completed = max(files)
         state = training_state(model)
-        with np.load(files[completed]) as file:
-            values = [file[name] for name in file.files]
+        path = files[completed]
+        try:
+            with open(path, "rb") as stream, np.load(stream) as file:
+                identity = json.loads(str(file[IDENTITY]))
+                names = [name for name in file.files if name != IDENTITY]
+                values = [file[name] for name in names]
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise InputError(f"{path}: damaged or not a checkpoint") from error
+        for name in [*self.identity, *identity]:
+            old, new = identity.get(name), self.identity.get(name)
+            if old != new:
+                raise InputError(
+                    f"{path}: is of another training, with {name} {old} instead of "
+                    f"{new}; use another run folder"
+                )
         if [v.shape for v in values] != [tuple(v.shape) for v in state]:
-            raise InputError(
-                f"{files[completed]}: is of another network; "
-                "train this one in another run folder"
-            )
+            raise InputError(f"{path}: is of another optimizer; use another run folder")
         for variable, value in zip(state, values, strict=True):
             variable.assign(value)
         return completed
@@ -78,7 +94,7 @@ class Checkpoint(keras.callbacks.Callback):
             raise FloatingPointError("a weight became NaN or infinite")
         older = self._files().values()
         with atomic_path(self.folder / f"epoch-{epoch + 1}.npz") as temporary:
-            np.savez(temporary, *values)
+            np.savez(temporary, *values, **{IDENTITY: json.dumps(self.identity)})
         for path in older:
             path.unlink()
 

@@ -8,7 +8,7 @@ own step, run by the strategy, and the same callbacks.
 import keras
 import tensorflow as tf
 
-from spinet_tf.training.strategy import workers_and_index
+from spinet_tf.training.strategy import mean_over_replicas, share_of
 
 
 def fit(trainer, strategy, make_stream, recipe, first_epoch, callbacks, verbose):
@@ -17,8 +17,7 @@ def fit(trainer, strategy, make_stream, recipe, first_epoch, callbacks, verbose)
     Args:
         trainer: `Trainer`, compiled under the strategy.
         strategy: `tf.distribute.MultiWorkerMirroredStrategy`.
-        make_stream: callable of `(workers, index)`, this process's share of the
-            training stream.
+        make_stream: callable of a `Share`, that part of the training stream.
         recipe: `Recipe`.
         first_epoch: int, epochs completed before.
         callbacks: list of `keras.callbacks.Callback`.
@@ -29,7 +28,7 @@ def fit(trainer, strategy, make_stream, recipe, first_epoch, callbacks, verbose)
     """
     stream = iter(
         strategy.distribute_datasets_from_function(
-            lambda _: make_stream(*workers_and_index(strategy))
+            lambda _: make_stream(share_of(strategy))
         )
     )
 
@@ -60,4 +59,6 @@ def fit(trainer, strategy, make_stream, recipe, first_epoch, callbacks, verbose)
     # As `fit` does at its end: the averaged weights become the weights.
     trainer.optimizer.finalize_variable_values(trainer.trainable_variables)
     listeners.on_train_end(logs)
+    # The others wait for what the first process writes.
+    mean_over_replicas(strategy, 0.0)
     return logs

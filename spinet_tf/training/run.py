@@ -5,12 +5,14 @@ from typing import NamedTuple
 
 import keras
 
+from spinet_tf.atomic_write import atomic_path
 from spinet_tf.field_simulation import FieldErrors
-from spinet_tf.input_pipeline import training_stream, validation_batches
+from spinet_tf.input_pipeline import WHOLE, training_stream, validation_batches
 from spinet_tf.losses import LossWeights
 from spinet_tf.training import multi_worker
 from spinet_tf.training.checkpoint import Checkpoint, StopAtNaN
 from spinet_tf.training.strategy import (
+    check_agreement,
     check_batch_size,
     is_multi_worker,
     make_strategy,
@@ -89,8 +91,8 @@ def train(network, stored, validation, recipe, folder, verbose="auto", strategy=
         dict of the last epoch's logs and the best validation metric.
 
     Raises:
-        InputError: the checkpoint is of another network, or the batch cannot be shared
-            by the replicas.
+        InputError: the checkpoint is damaged or of another training, or the batch
+            cannot be shared by the replicas.
         FloatingPointError: the loss or a weight became NaN or infinite; the last good
             checkpoint stays.
     """
@@ -100,8 +102,9 @@ def train(network, stored, validation, recipe, folder, verbose="auto", strategy=
     keras.utils.set_random_seed(recipe.seed)
     with strategy.scope():
         trainer = compiled_trainer(network, recipe)
-        checkpoint = Checkpoint(folder / "checkpoints")
+        checkpoint = Checkpoint(folder / "checkpoints", _identity(network, recipe))
         completed = checkpoint.restore(trainer)
+    check_agreement(strategy, completed, folder)
 
     log = folder / "log.csv"
     callbacks, loggers = [StopAtNaN()], []
@@ -123,18 +126,28 @@ def train(network, stored, validation, recipe, folder, verbose="auto", strategy=
     return {**last, "best": best_in_log(log)}
 
 
+def _identity(network, recipe):
+    """What a checkpoint must share with a training that goes on from it."""
+    return {
+        "network": type(network).__name__,
+        **{k: v for k, v in network.get_config().items() if k not in ("name", "dtype")},
+        "steps_per_epoch": recipe.steps_per_epoch,
+        "batch_size": recipe.batch_size,
+        "seed": recipe.seed,
+    }
+
+
 def _fit(trainer, stored, recipe, completed, callbacks, verbose, strategy):
     """The logs of the last epoch, by Keras `fit` where it supports the strategy."""
 
-    def make_stream(workers=1, worker=0):
+    def make_stream(share=WHOLE):
         return training_stream(
             stored,
             recipe.errors,
             recipe.batch_size,
             recipe.seed,
             start=completed * recipe.steps_per_epoch,
-            workers=workers,
-            worker=worker,
+            share=share,
         )
 
     if is_multi_worker(strategy):
@@ -161,11 +174,14 @@ def keep_log_until(path, epochs):
         path: the CSV log; may be missing.
         epochs: int, epochs completed.
     """
+    if not epochs:
+        path.unlink(missing_ok=True)
     if not path.exists():
         return
-    header, *lines = path.read_text().splitlines(keepends=True)
+    header, *lines = path.read_text().splitlines(keepends=True) or [""]
     kept = [line for line in lines if int(line.split(",")[0]) < epochs]
-    path.write_text(header + "".join(kept) if epochs else "")
+    with atomic_path(path) as temporary:
+        temporary.write_text(header + "".join(kept))
 
 
 def best_in_log(path):

@@ -1,11 +1,13 @@
 """Where a training runs: this process, its devices, or several processes."""
 
+import contextlib
 import json
 import os
 
 import tensorflow as tf
 
 from spinet_tf.errors import InputError
+from spinet_tf.input_pipeline import Share
 
 STRATEGIES = ("none", "mirrored", "multi_worker")
 
@@ -60,12 +62,56 @@ def writes_files(strategy):
     return not is_multi_worker(strategy) or strategy.cluster_resolver.task_id == 0
 
 
-def workers_and_index(strategy):
-    """Number of processes that read data, and which of them this one is."""
-    if not is_multi_worker(strategy):
-        return 1, 0
+def share_of(strategy):
+    """This process's `Share` of every batch under a multi-worker strategy."""
     resolver = strategy.cluster_resolver
-    return len(resolver.cluster_spec().as_dict()["worker"]), resolver.task_id
+    workers = len(resolver.cluster_spec().as_dict()["worker"])
+    return Share(workers, resolver.task_id, strategy.num_replicas_in_sync)
+
+
+def mean_over_replicas(strategy, value):
+    """The mean of a number over all replicas; waits until every process is here."""
+
+    @tf.function
+    def mean():
+        context = tf.distribute.get_replica_context()
+        return context.all_reduce(tf.distribute.ReduceOp.MEAN, tf.constant(value))
+
+    results = strategy.experimental_local_results(strategy.run(mean))
+    return float(results[0])
+
+
+@contextlib.contextmanager
+def first_process_first(strategy):
+    """Let the first process do something before the others, such as build data."""
+    if not is_multi_worker(strategy):
+        yield
+        return
+    if not writes_files(strategy):
+        mean_over_replicas(strategy, 0.0)
+    yield
+    if writes_files(strategy):
+        mean_over_replicas(strategy, 0.0)
+
+
+def check_agreement(strategy, completed, folder):
+    """Refuse processes that do not resume from the same checkpoint.
+
+    Args:
+        strategy: `tf.distribute.Strategy`.
+        completed: int, epochs that this process found completed.
+        folder: path of the run folder.
+
+    Raises:
+        InputError: another process found another number.
+    """
+    if not is_multi_worker(strategy):
+        return
+    if mean_over_replicas(strategy, float(completed)) != completed:
+        raise InputError(
+            f"{folder}: this process sees {completed} epochs completed, others do not; "
+            "the run folder must be one that all processes see"
+        )
 
 
 def check_batch_size(strategy, batch_size):
