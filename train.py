@@ -72,6 +72,7 @@ def define_flags():
         ["none", "mirrored", "multi_worker"],
         "How TensorFlow spreads each batch; multi_worker reads TF_CONFIG.",
     )
+    flags.DEFINE_float("near_sources", 0.2, "Error in and next to sources.", 0.0)
     flags.mark_flag_as_required("run_dir")
     flags.register_multi_flags_validator(
         ["steps", "steps_per_epoch"],
@@ -156,6 +157,7 @@ def recipe_of(options):
             options.anisotropy,
             options.smooth,
             options.gain,
+            options.near_sources,
         ),
         seed=options.seed,
     )

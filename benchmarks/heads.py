@@ -40,7 +40,7 @@ def main(options):
 
     model = load_model(options.model or PRETRAINED)
     network = Reconstructor(model, options.precision)
-    errors = MODEL_ERROR if options.model_error else FieldErrors(0, 0, 0, 0, 0, 0)
+    errors = MODEL_ERROR if options.model_error else FieldErrors(*[0] * 7)
 
     def scans(split, noise, seed):
         stored = load_dataset(options.dataset, options.data_dir, split)

@@ -25,6 +25,8 @@ class FieldErrors(NamedTuple):
         anisotropy: float [ppm], of the susceptibility anisotropy of white matter.
         smooth: float [ppm], standard deviation of smooth additive errors.
         gain: float, standard deviation of smooth multiplicative errors.
+        near_sources: float, error of the field in and next to a source, such as a vein
+            with little signal, relative to the source's susceptibility.
     """
 
     noise_low: float = 0.0003
@@ -33,6 +35,7 @@ class FieldErrors(NamedTuple):
     anisotropy: float = 0.02
     smooth: float = 0.002
     gain: float = 0.05
+    near_sources: float = 0.2
 
 
 class Seeds:
@@ -207,9 +210,13 @@ def realistic_field(
     field += seeds.uniform(0.0, errors.background) * nearby_background_field(
         seeds, mask, kernel
     )
+    strength = tf.nn.avg_pool3d(
+        tf.abs(susceptibility)[tf.newaxis, ..., tf.newaxis], 3, 1, "SAME"
+    )[0, ..., 0]
+    field += seeds.uniform(0.0, errors.near_sources) * strength * smooth(0.5, 1.5)
     deviation = tf.exp(
         seeds.uniform(math.log(errors.noise_low), math.log(errors.noise_high))
     )
-    deviation *= tf.exp(seeds.uniform(0.0, 0.5) * smooth(8.0, 24.0))
+    deviation *= tf.exp(seeds.uniform(0.0, 0.8) * smooth(6.0, 24.0))
     field += deviation * seeds.normal(shape)
     return mask * field

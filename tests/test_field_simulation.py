@@ -15,7 +15,7 @@ from spinet_tf.field_simulation import (
 from spinet_tf.simulate import simulate_field
 
 SIZE, VOXEL_SIZE, B0 = (20, 18, 23), (0.8, 1.0, 1.5), (0.0, 0.6, 0.8)
-NONE = FieldErrors(1e-9, 1e-9, 0, 0, 0, 0)
+NONE = FieldErrors(1e-9, 1e-9, 0, 0, 0, 0, 0)
 
 
 def seeds(number=0):
@@ -53,6 +53,7 @@ def test_without_errors_it_is_the_forward_model():
         (NONE._replace(anisotropy=0.02), 0.02),
         (NONE._replace(smooth=0.002), 0.004),
         (NONE._replace(gain=0.05), 0.005),
+        (NONE._replace(near_sources=0.2), 0.006),
     ],
 )
 def test_each_error_changes_the_field_inside_its_bound(errors, bound):
@@ -70,8 +71,8 @@ def test_anisotropy_is_of_white_matter_only():
 def test_noise_has_the_stated_deviation():
     errors = NONE._replace(noise_low=0.004, noise_high=0.004)
     field, exact, mask = simulate(errors)
-    # Spatial variation is up to a factor of e^0.5 at one deviation.
-    assert 0.0025 < (field - exact)[mask].std() < 0.0065
+    # Spatial variation is up to a factor of e^0.8 at one deviation.
+    assert 0.002 < (field - exact)[mask].std() < 0.012
 
 
 def test_same_seed_same_field_and_another_seed_another():
