@@ -1,7 +1,6 @@
 """The builder makes what it promises, and what it makes looks like a brain."""
 
 import numpy as np
-import pytest
 import tensorflow_datasets as tfds
 from etils import epath
 
@@ -86,7 +85,6 @@ def test_an_example_depends_on_seed_kind_split_and_index_only():
 
 
 def test_beam_makes_the_same_examples(tmp_path):
-    pytest.importorskip("apache_beam")
     config = BrainConfig(
         name="beam", shape=(16, 18, 17), examples={"train": 3, "test": 2}
     )
