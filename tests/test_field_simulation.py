@@ -69,10 +69,31 @@ def test_anisotropy_is_of_white_matter_only():
 
 
 def test_noise_has_the_stated_deviation():
+    """It varies over a head by a factor whose logarithm has mean zero."""
     errors = NONE._replace(noise_low=0.004, noise_high=0.004)
-    field, exact, mask = simulate(errors)
-    # Spatial variation is up to a factor of e^0.8 at one deviation.
-    assert 0.002 < (field - exact)[mask].std() < 0.012
+    logarithms = []
+    for seed in range(12):
+        field, exact, mask = simulate(errors, seed)
+        logarithms.append(np.log(np.abs(field - exact)[mask]).mean())
+    gaussian = -(np.euler_gamma + np.log(2)) / 2  # mean of log |N(0, 1)|
+    assert np.exp(np.mean(logarithms) - gaussian) == pytest.approx(0.004, rel=0.15)
+
+
+def test_errors_near_sources_stay_near_sources():
+    chi, mask = np.zeros(SIZE, np.float32), np.ones(SIZE, np.float32)
+    chi[10, 9, 11] = 0.3
+    geometry = (tf.constant(VOXEL_SIZE), tf.constant(B0))
+    field = realistic_field(
+        *(tf.constant(volume) for volume in (chi, mask, mask)),
+        *geometry,
+        NONE._replace(near_sources=0.5),
+        seeds(),
+    )
+    error = np.abs(field - simulate_field(chi, mask, VOXEL_SIZE, B0)) > 1e-6
+    assert error[10, 9, 11]
+    far = np.ones(SIZE, bool)
+    far[9:12, 8:11, 10:13] = False
+    assert not error[far].any()
 
 
 def test_same_seed_same_field_and_another_seed_another():
