@@ -27,7 +27,9 @@ def define_flags():
         "comparison", None, "Heads to compare with TKD and Tikhonov on at the end."
     )
     flags.DEFINE_float("train_fraction", 1.0, "Share of the training set.", 1e-6, 1.0)
-    flags.DEFINE_string("init_from", None, "A .keras model to start from.")
+    flags.DEFINE_string(
+        "init_from", None, "A .keras model to start from; narrower ones too."
+    )
 
     flags.DEFINE_bool("physics", True, "False: one pass of the CNN, nothing else.")
     flags.DEFINE_integer("unrolls", 3, "Rounds of denoiser and solve.", lower_bound=1)
@@ -96,12 +98,13 @@ def build_network(options):
         `SpiNetQSM`, or `DenoiserOnly` with `--nophysics`.
 
     Raises:
-        InputError: `--init_from` is not a model, or one of another size.
+        InputError: `--init_from` is not a model, or does not fit these flags' network.
     """
     from spinet_tf import DenoiserOnly, SpiNetQSM
     from spinet_tf.errors import InputError
     from spinet_tf.model_files import load_model
     from spinet_tf.reconstruct import PRECISIONS
+    from spinet_tf.training.widening import widened_weights
 
     network = (SpiNetQSM if options.physics else DenoiserOnly)(
         unrolls=options.unrolls if options.physics else 1,
@@ -123,13 +126,13 @@ def build_network(options):
         dtype=PRECISIONS[options.precision],
     )
     if options.init_from:
-        weights = load_model(options.init_from).get_weights()
-        expected = [weight.shape for weight in network.get_weights()]
-        if [weight.shape for weight in weights] != expected:
+        trained = load_model(options.init_from).get_weights()
+        try:
+            network.set_weights(widened_weights(trained, network.get_weights()))
+        except ValueError as error:
             raise InputError(
-                f"{options.init_from}: its network is of another size than these flags'"
-            )
-        network.set_weights(weights)
+                f"{options.init_from}: does not fit these flags' network: {error}"
+            ) from error
     return network
 
 
