@@ -1,0 +1,81 @@
+"""Export a network: `python export.py --model=M.keras --output_dir=served/spinet_qsm`."""
+
+from pathlib import Path
+
+from absl import flags
+
+from spinet_cli.script import run_script
+
+
+def define_flags():
+    """Flags of the model and of what is written."""
+    flags.DEFINE_string("model", None, "A .keras model; default: the one that ships.")
+    flags.DEFINE_string(
+        "output_dir", None, "Folder; the SavedModel goes to DIR/1, 2, .."
+    )
+    flags.DEFINE_enum(
+        "format", "saved_model", ["saved_model", "tflite", "all"], "What."
+    )
+    flags.DEFINE_enum(
+        "precision", "float32", ["float32", "bfloat16"], "Of the SavedModel's CNN."
+    )
+    flags.DEFINE_integer(
+        "max_voxels", 320**3, "Largest volume the SavedModel accepts.", lower_bound=1
+    )
+    flags.DEFINE_list("sizes", "64x64x64", "Matrix sizes, a TFLite file for each.")
+    flags.DEFINE_string(
+        "notes",
+        None,
+        "Markdown for the model card; default: README.md beside the model.",
+    )
+    flags.mark_flag_as_required("output_dir")
+
+
+def run(options):
+    """Export with these flags.
+
+    Args:
+        options: `absl.flags.FlagValues`.
+
+    Returns:
+        list of `Path`, what was written.
+
+    Raises:
+        InputError: a flag or file that cannot be used, or a folder not written to.
+    """
+    from spinet_tf.model_files import load_model
+    from spinet_tf.pretrained import PRETRAINED
+    from spinet_tf.serving.saved_model import export_saved_model
+
+    path = Path(options.model or PRETRAINED)
+    model = load_model(path)
+    written = []
+    if options.format in ("saved_model", "all"):
+        written.append(
+            export_saved_model(
+                model,
+                options.output_dir,
+                options.precision,
+                options.max_voxels,
+                _notes(path, options.notes),
+            )
+        )
+    return written
+
+
+def _notes(model_path, notes):
+    """What the model's makers say of it, if they do."""
+    beside = model_path.with_name("README.md")
+    if notes:
+        return Path(notes).read_text()
+    return beside.read_text() if beside.is_file() else ""
+
+
+def main(options):
+    """Export, and say what was written."""
+    for path in run(options):
+        print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    run_script(define_flags, main)

@@ -1,0 +1,122 @@
+"""Writes a network as a SavedModel, in the folders TF-Serving looks for."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import tensorflow as tf
+from keras.export import ExportArchive
+
+from spinet_tf.atomic_write import write_json
+from spinet_tf.errors import InputError
+from spinet_tf.reconstruct import PRECISIONS
+from spinet_tf.serving.model_card import model_card, model_facts
+from spinet_tf.serving.signatures import signatures
+from spinet_tf.serving.warmup import write_warmup_requests
+
+LICENCE = Path(__file__).parents[1] / "LICENSE"
+MAX_VOXELS = 320 * 320 * 320
+
+
+def export_saved_model(
+    model, output_dir, precision="float32", max_voxels=MAX_VOXELS, notes=""
+):
+    """Write the next version of a served model.
+
+    The version directory appears complete or not at all, and never replaces one.
+
+    Args:
+        model: `SpiNetQSM`; it is not changed.
+        output_dir: path, the model's base directory; made if it does not exist.
+        precision: "float32", or "bfloat16" for a CNN in bfloat16. Defaults to
+            "float32".
+        max_voxels: int, largest volume the model accepts. Defaults to 320^3.
+        notes: str, what else the model card says. Defaults to nothing.
+
+    Returns:
+        `Path` of the version directory, `output_dir/1` or the next that is free.
+
+    Raises:
+        InputError: the directory cannot be written to.
+        ValueError: an unknown precision.
+    """
+    folded = model.folded(PRECISIONS[precision])
+    facts = model_facts(model, precision, max_voxels)
+    output_dir = Path(output_dir)
+    try:
+        output_dir.mkdir(parents=True, exist_ok=True)
+        with _temporary_folder(output_dir) as temporary:
+            _write_graph(folded, max_voxels, temporary)
+            extra = temporary / "assets.extra"
+            extra.mkdir()
+            write_warmup_requests(extra / "tf_serving_warmup_requests")
+            write_json(temporary / "spinet_qsm.json", facts)
+            (temporary / "README.md").write_text(model_card(facts, notes))
+            shutil.copy(LICENCE, temporary / "LICENSE")
+            return _publish(temporary, output_dir)
+    except OSError as error:
+        raise InputError(
+            f"{output_dir}: cannot be written, {error.strerror or error}"
+        ) from error
+
+
+def _write_graph(folded, max_voxels, folder):
+    archive = ExportArchive()
+    archive.track(folded)
+    for name, (function, specs) in signatures(folded, max_voxels).items():
+        archive.add_endpoint(name, function, specs)
+    archive.write_out(folder, verbose=False)
+
+
+@contextlib.contextmanager
+def _temporary_folder(parent):
+    # TF-Serving passes over what is not a number.
+    folder = Path(tempfile.mkdtemp(prefix=".export-", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def versions(output_dir):
+    """Numbers of the versions in a model's base directory, from the first to the last.
+
+    Args:
+        output_dir: path.
+
+    Returns:
+        list of int.
+    """
+    return sorted(
+        int(path.name)
+        for path in Path(output_dir).iterdir()
+        if path.name.isdecimal() and path.is_dir()
+    )
+
+
+def _publish(temporary, output_dir):
+    """Rename the folder to the next version; another export may be as far as this."""
+    temporary.chmod(0o755)
+    while True:
+        version = output_dir / str(max(versions(output_dir), default=0) + 1)
+        try:
+            os.rename(temporary, version)
+        except OSError:
+            if not version.exists():
+                raise
+        else:
+            return version
+
+
+def load(folder):
+    """Load a SavedModel with plain TensorFlow.
+
+    Args:
+        folder: path, a version directory.
+
+    Returns:
+        What `tf.saved_model.load` does; its `signatures` are the functions to call.
+    """
+    return tf.saved_model.load(str(folder))

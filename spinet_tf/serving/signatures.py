@@ -1,0 +1,91 @@
+"""What a served model takes and gives."""
+
+import tensorflow as tf
+
+from spinet_tf.serving.checks import checked, checked_result
+
+VOLUME = (None, None, None, None)
+INPUTS = {
+    "local_field": tf.TensorSpec(VOLUME, tf.float32, "local_field"),
+    "mask": tf.TensorSpec(VOLUME, tf.float32, "mask"),
+    "voxel_size": tf.TensorSpec((None, 3), tf.float32, "voxel_size"),
+    "b0_direction": tf.TensorSpec((None, 3), tf.float32, "b0_direction"),
+}
+DEFAULT_SIGNATURE = "serving_default"
+UNROLLS_SIGNATURE = "unrolls"
+FIELD_SIGNATURE = "local_field_only"
+
+
+def reconstruction(model, inputs):
+    """Run the network and tell how it went.
+
+    Args:
+        model: `SpiNetQSM`.
+        inputs: dict of float32 tensors, `local_field` [ppm] and `mask`, 0 or 1,
+            `(batch, x, y, z)`, `voxel_size` [mm] and `b0_direction` `(batch, 3)`.
+
+    Returns:
+        dict of `susceptibility` [ppm], float32 `(batch, x, y, z)`; `iterates`
+        `(batch, unroll, x, y, z)`, that after each unroll; `solver_iterations` int32
+        and `solver_residual` float32, both `(batch, unroll)`; `data_consistency`,
+        float32 `(batch,)`, ||mask (Phi chi - y)|| / ||mask y||.
+    """
+    field, mask = (inputs[name][..., tf.newaxis] for name in ("local_field", "mask"))
+    problem = model.prepare({**inputs, "local_field": field, "mask": mask})
+    susceptibility = problem.mask * problem.adjoint_field
+    unrolls = []
+    for _ in range(model.unrolls):
+        unrolls.append(model.unroll(problem, susceptibility))
+        susceptibility = unrolls[-1].susceptibility
+    real = susceptibility[..., :1]
+    misfit = mask * (model.dipole(real, problem.kernel) - field)
+    return {
+        "susceptibility": real[..., 0],
+        "iterates": tf.stack([u.susceptibility[..., 0] for u in unrolls], axis=1),
+        "solver_iterations": tf.stack([u.iterations for u in unrolls], axis=1),
+        "solver_residual": tf.stack([u.relative_residual for u in unrolls], axis=1),
+        "data_consistency": tf.math.divide_no_nan(_norm(misfit), _norm(mask * field)),
+    }
+
+
+def _norm(volume):
+    return tf.norm(tf.reshape(volume, (tf.shape(volume)[0], -1)), axis=1)
+
+
+def signatures(model, max_voxels):
+    """The functions a server offers.
+
+    Args:
+        model: `SpiNetQSM`, folded.
+        max_voxels: int, largest volume that is accepted.
+
+    Returns:
+        dict of a signature's name to a function and its list of `tf.TensorSpec`.
+    """
+
+    def full(local_field, mask, voxel_size, b0_direction):
+        inputs = dict(zip(INPUTS, (local_field, mask, voxel_size, b0_direction)))
+        results = reconstruction(model, checked(inputs, max_voxels))
+        results["susceptibility"] = checked_result(results["susceptibility"])
+        return results
+
+    def without_iterates(*inputs):
+        results = full(*inputs)
+        del results["iterates"]
+        return results
+
+    def field_only(local_field):
+        batch = tf.shape(local_field)[:1]
+        return without_iterates(
+            local_field,
+            tf.cast(local_field != 0, tf.float32),
+            tf.ones(tf.concat([batch, [3]], axis=0)),
+            tf.tile([[0.0, 0.0, 1.0]], tf.concat([batch, [1]], axis=0)),
+        )
+
+    specs = list(INPUTS.values())
+    return {
+        DEFAULT_SIGNATURE: (without_iterates, specs),
+        UNROLLS_SIGNATURE: (full, specs),
+        FIELD_SIGNATURE: (field_only, specs[:1]),
+    }

@@ -1,0 +1,60 @@
+"""Requests with which TF-Serving warms up a model before it is said to be ready."""
+
+import numpy as np
+import tensorflow as tf
+
+from spinet_tf.serving.signatures import (
+    DEFAULT_SIGNATURE,
+    FIELD_SIGNATURE,
+    INPUTS,
+    UNROLLS_SIGNATURE,
+)
+
+WARMUP_SIZE = (32, 32, 32)
+
+
+def example_inputs(size=WARMUP_SIZE, batch=1):
+    """A valid request: a box as mask, and a weak field in it.
+
+    Args:
+        size: three ints. Defaults to 32^3.
+        batch: int. Defaults to 1.
+
+    Returns:
+        dict of float32 arrays, as the default signature takes them.
+    """
+    mask = np.zeros((batch, *size), np.float32)
+    mask[:, 2:-2, 2:-2, 2:-2] = 1
+    noise = np.random.default_rng(0).standard_normal(mask.shape)
+    return {
+        "local_field": (0.01 * mask * noise).astype(np.float32),
+        "mask": mask,
+        "voxel_size": np.ones((batch, 3), np.float32),
+        "b0_direction": np.tile(np.float32([[0, 0, 1]]), (batch, 1)),
+    }
+
+
+def write_warmup_requests(path):
+    """Write a request to each signature, in the form of TF-Serving.
+
+    Args:
+        path: file to write, `assets.extra/tf_serving_warmup_requests`.
+    """
+    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+    inputs = example_inputs()
+    names = {
+        DEFAULT_SIGNATURE: list(INPUTS),
+        UNROLLS_SIGNATURE: list(INPUTS),
+        FIELD_SIGNATURE: ["local_field"],
+    }
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for signature, wanted in names.items():
+            request = predict_pb2.PredictRequest()
+            request.model_spec.signature_name = signature
+            for name in wanted:
+                request.inputs[name].CopyFrom(tf.make_tensor_proto(inputs[name]))
+            log = prediction_log_pb2.PredictLog(request=request)
+            writer.write(
+                prediction_log_pb2.PredictionLog(predict_log=log).SerializeToString()
+            )
