@@ -18,8 +18,8 @@ from tensorflow_serving.config import model_server_config_pb2
 from tests.conftest import ROOT
 
 DEPLOY = ROOT / "deploy"
-# The fields of two messages that tensorflow-serving-api does not have, from
-# session_bundle_config.proto and monitoring_config.proto of TF-Serving.
+# The fields of messages that tensorflow-serving-api does not have, from TF-Serving's
+# session_bundle_config.proto, monitoring_config.proto and ssl_config.proto.
 FIELDS = {
     "BatchingParameters": {
         "max_batch_size": ".google.protobuf.Int64Value",
@@ -30,6 +30,12 @@ FIELDS = {
     },
     "PrometheusConfig": {"enable": bool, "path": str},
     "MonitoringConfig": {"prometheus_config": ".deploy.PrometheusConfig"},
+    "SSLConfig": {
+        "server_key": str,
+        "server_cert": str,
+        "custom_ca": str,
+        "client_verify": bool,
+    },
 }
 
 

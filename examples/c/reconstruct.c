@@ -145,7 +145,8 @@ static int resolve(Program *program, int side, const char *const *names, int cou
                         &found[i].index))
             return fail(TF_ERROR, names[i], "is not in the signature " SIGNATURE);
         found[i].oper = TF_GraphOperationByName(program->graph, operation);
-        if (!found[i].oper || found[i].index >= TF_OperationNumOutputs(found[i].oper))
+        if (!found[i].oper || found[i].index < 0 ||
+            found[i].index >= TF_OperationNumOutputs(found[i].oper))
             return fail(TF_ERROR, names[i], "is not in the graph");
     }
     return 0;

@@ -41,7 +41,7 @@ static int next_field(Bytes *message, uint64_t *field, Bytes *content)
     if (!read_varint(message, &key))
         return 0;
     *field = key >> 3;
-    content->length = 0;
+    *content = (Bytes){message->data, 0};
     switch (key & 7) {
     case 0:
         return read_varint(message, &length);
