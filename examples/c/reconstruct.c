@@ -39,8 +39,7 @@ typedef struct {
 /* Print one line; TensorFlow goes on to a trace from the second line on. */
 static int fail(int code, const char *where, const char *message)
 {
-    int length = (int)strcspn(message, "\n");
-    fprintf(stderr, "error: %s: %.*s\n", where, length, message);
+    fprintf(stderr, "error: %s: %.*s\n", where, (int)strcspn(message, "\n"), message);
     return code;
 }
 
@@ -236,8 +235,8 @@ static void release(Program *program)
 int main(int count, char **arguments)
 {
     if (count != 8) {
-        fprintf(stderr, "usage: %s MODEL_DIR FIELD MASK SIZE VOXEL_SIZE B0 OUTPUT\n",
-                count ? arguments[0] : "reconstruct");
+        fputs("usage: reconstruct MODEL_DIR FIELD MASK SIZE VOXEL_SIZE B0 OUTPUT\n",
+              stderr);
         return BAD_USE;
     }
     Program program = {.status = TF_NewStatus(),
