@@ -1,4 +1,4 @@
-"""Export a network: `python export.py --model=M.keras --output_dir=served/spinet_qsm`."""
+"""Export a network: `python export.py --model=M.keras --output_dir=served`."""
 
 from pathlib import Path
 

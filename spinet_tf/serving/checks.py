@@ -57,7 +57,7 @@ def _identities(inputs):
 
 
 def _of_any_shape(value):
-    """The tensor without its static shape, on which optimizers would fold the checks."""
+    """The tensor without its static shape, by which a check would be optimized away."""
     return tf.raw_ops.PlaceholderWithDefault(input=value, shape=tf.TensorShape(None))
 
 

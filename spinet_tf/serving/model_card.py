@@ -11,8 +11,8 @@ Exported by spinet-tf {SoftwareVersion}. `spinet_qsm.json` holds the facts of th
 | Takes | `local_field` [ppm] and `mask` (0 or 1), (batch, x, y, z); `voxel_size` \
 [mm] and `b0_direction` (in voxel axes), (batch, 3); all float32 |
 | Gives | `susceptibility` [ppm], (batch, x, y, z), zero outside the mask; \
-`solver_iterations` and `solver_residual`, (batch, unroll); `data_consistency`, (batch), \
-the relative misfit of the field in the mask |
+`solver_iterations` and `solver_residual`, (batch, unroll); `data_consistency`, \
+(batch), the relative misfit of the field in the mask |
 | Network | {Channels} channel(s), {Unrolls} unrolls of {MMSteps} step(s), {Filters} \
 filters, {Blocks} residual blocks; lambda {Lambda:.4g}, p {P:.4g} |
 | CNN | {Precision}; the physics is float32 |

@@ -63,14 +63,14 @@ def signatures(model, max_voxels):
         dict of a signature's name to a function and its list of `tf.TensorSpec`.
     """
 
-    def full(local_field, mask, voxel_size, b0_direction):
-        inputs = dict(zip(INPUTS, (local_field, mask, voxel_size, b0_direction)))
+    def full(*volumes_and_geometry):
+        inputs = dict(zip(INPUTS, volumes_and_geometry, strict=True))
         results = reconstruction(model, checked(inputs, max_voxels))
         results["susceptibility"] = checked_result(results["susceptibility"])
         return results
 
-    def without_iterates(*inputs):
-        results = full(*inputs)
+    def without_iterates(*volumes_and_geometry):
+        results = full(*volumes_and_geometry)
         del results["iterates"]
         return results
 
