@@ -6,6 +6,7 @@ import functools
 METHODS = ("spinet", "tkd", "tikhonov")
 FIELD_UNITS = ("ppm", "hz", "rad")
 PRECISIONS = ("float32", "bfloat16")
+MODEL_NAME = "spinet_qsm"
 
 
 def build_parser(parser_class):
@@ -92,6 +93,31 @@ def _add_reconstruct(parser):
         help="of the CNN; the physics is float32; default float32",
     )
 
+    server = parser.add_argument_group("model server")
+    server.add_argument(
+        "--server",
+        metavar="HOST:PORT",
+        help="let a model server do it: TF-Serving, or 'spinet-qsm serve'",
+    )
+    server.add_argument(
+        "--model-name",
+        default=MODEL_NAME,
+        metavar="NAME",
+        help=f"the model's name on the server; default {MODEL_NAME}",
+    )
+    server.add_argument(
+        "--tls-ca",
+        metavar="FILE",
+        help="encrypt; PEM certificates of who signed the server's",
+    )
+    server.add_argument(
+        "--timeout",
+        type=float,
+        default=600.0,
+        metavar="S",
+        help="seconds a request may take; default 600",
+    )
+
 
 def _add_evaluate(parser):
     parser.add_argument(
@@ -144,6 +170,47 @@ def _add_simulate(parser):
     _add_geometry(parser)
 
 
+def _add_serve(parser):
+    parser.add_argument(
+        "--model-dir",
+        "--model_dir",
+        required=True,
+        metavar="DIR",
+        help="folder that export.py wrote to; its newest version is served",
+    )
+    parser.add_argument(
+        "--model-name", default=MODEL_NAME, metavar="NAME", help=f"default {MODEL_NAME}"
+    )
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on; default 127.0.0.1"
+    )
+    parser.add_argument(
+        "--port", type=int, default=8500, help="0 takes a free one; default 8500"
+    )
+    parser.add_argument("--tls-key", metavar="FILE", help="encrypt; PEM private key")
+    parser.add_argument("--tls-cert", metavar="FILE", help="PEM certificate chain")
+    for flag, default, meaning in (
+        ("--concurrent", 1, "requests computed at the same time"),
+        ("--max-waiting", 32, "requests computed or waiting; more are refused"),
+        ("--max-voxels", 320**3, "voxels of a batch; larger ones are refused"),
+        ("--max-message-mb", 512, "MB of a request; larger ones are refused"),
+    ):
+        parser.add_argument(
+            flag,
+            type=_positive_integer,
+            default=default,
+            metavar="N",
+            help=f"{meaning}; default {default}",
+        )
+
+
+def _positive_integer(text):
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
 def _add_convert(parser):
     parser.add_argument(
         "--checkpoint",
@@ -190,5 +257,6 @@ SUBCOMMANDS = {
     "reconstruct": ("reconstruct susceptibility from a local field", _add_reconstruct),
     "evaluate": ("compare a susceptibility map with a reference", _add_evaluate),
     "simulate": ("simulate the local field of a susceptibility map", _add_simulate),
+    "serve": ("serve an exported network over gRPC", _add_serve),
     "convert": ("convert the authors' checkpoint to a .keras model", _add_convert),
 }

@@ -13,6 +13,7 @@ import numpy as np
 
 from spinet_cli.geometry import resolve_geometry
 from spinet_cli.outputs import check_outputs
+from spinet_cli.small_files import read_bytes
 from spinet_tf import __version__
 from spinet_tf.atomic_write import atomic_paths, made_folder, write_json
 from spinet_tf.classical import CLASSICAL_METHODS
@@ -36,8 +37,7 @@ def run(arguments):
         InputError: a flag or file that cannot be used, or not written.
     """
     _check_flags(arguments)
-    prepare = _prepare_spinet if arguments.method == "spinet" else _prepare_classical
-    solve, method_details, unrolls = prepare(arguments)
+    solve, method_details, unrolls = _prepare(arguments)
     outputs = _output_paths(arguments, unrolls)
     with contextlib.ExitStack() as stack:
         if arguments.iterates:
@@ -58,7 +58,8 @@ def run(arguments):
             "VoxelSize": [round(edge, 6) for edge in voxel_size],
             "B0Direction": [round(component, 6) for component in b0_direction],
         }
-        _warn_of_loose_solves(result, method_details)
+        if "SolverTolerance" in method_details:
+            _warn_of_loose_solves(result, method_details["SolverTolerance"])
         with atomic_paths(outputs) as paths:
             _write(paths, field, mask, voxel_size, result, details)
     print(f"data-consistency error  {result.data_consistency:.4f}")
@@ -69,20 +70,51 @@ def run(arguments):
 
 def _check_flags(arguments):
     """What can be refused without reading a file."""
-    of_spinet = (
-        arguments.model or arguments.iterates or arguments.precision != "float32"
-    )
+    of_network = arguments.model or arguments.precision != "float32"
+    of_spinet = of_network or arguments.iterates or arguments.server
     if arguments.method != "spinet" and of_spinet:
         raise InputError(
-            "--model, --iterates and --precision go with the method spinet, "
+            "--model, --iterates, --precision and --server go with the method spinet, "
             f"got {arguments.method}"
         )
+    if arguments.server and of_network:
+        raise InputError("--model and --precision are not for --server, which has both")
+    if arguments.tls_ca and not arguments.server:
+        raise InputError("--tls-ca goes with --server")
+    if not arguments.timeout > 0:
+        raise InputError(f"--timeout: expected seconds > 0, got {arguments.timeout:g}")
     ppm_per_unit(arguments.field_units, arguments.b0, arguments.te)
     check_output_path(arguments.output)
 
 
-def _prepare_spinet(arguments):
+def _prepare(arguments):
     """The callable that reconstructs, details for the sidecar, number of unrolls."""
+    if arguments.server:
+        return _prepare_server(arguments)
+    if arguments.method == "spinet":
+        return _prepare_spinet(arguments)
+    return _prepare_classical(arguments)
+
+
+def _prepare_server(arguments):
+    from spinet_tf.serving.client import RemoteReconstructor
+
+    remote = RemoteReconstructor(
+        arguments.server,
+        arguments.model_name,
+        read_bytes(arguments.tls_ca) if arguments.tls_ca else None,
+        arguments.timeout,
+        iterates=bool(arguments.iterates),
+    )
+    details = {
+        "Server": arguments.server,
+        "Model": arguments.model_name,
+        "ModelVersion": remote.version,
+    }
+    return remote, details, remote.unrolls
+
+
+def _prepare_spinet(arguments):
     path = arguments.model or PRETRAINED
     model = load_model(path)
 
@@ -112,17 +144,17 @@ def _prepare_classical(arguments):
     return functools.partial(reconstruct_classical, method), {}, 0
 
 
-def _warn_of_loose_solves(result, details):
+def _warn_of_loose_solves(result, tolerance):
     loose = [
         unroll.relative_residual
         for unroll in result.unrolls
-        if unroll.relative_residual > details["SolverTolerance"]
+        if unroll.relative_residual > tolerance
     ]
     if loose:
         warnings.warn(
             f"{len(loose)} of {len(result.unrolls)} solves stopped at the limit of "
             f"iterations with a residual of up to {max(loose):.1e}, above the "
-            f"tolerance of {details['SolverTolerance']:g}",
+            f"tolerance of {tolerance:g}",
             stacklevel=2,
         )
 

@@ -6,7 +6,6 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import tensorflow as tf
 from keras.export import ExportArchive
 
 from spinet_tf.atomic_write import write_json
@@ -49,9 +48,7 @@ def export_saved_model(
         output_dir.mkdir(parents=True, exist_ok=True)
         with _temporary_folder(output_dir) as temporary:
             _write_graph(folded, max_voxels, temporary)
-            extra = temporary / "assets.extra"
-            extra.mkdir()
-            write_warmup_requests(extra / "tf_serving_warmup_requests")
+            write_warmup_requests(temporary)
             write_json(temporary / "spinet_qsm.json", facts)
             (temporary / "README.md").write_text(model_card(facts, notes))
             shutil.copy(LICENCE, temporary / "LICENSE")
@@ -108,15 +105,3 @@ def _publish(temporary, output_dir):
                 raise
         else:
             return version
-
-
-def load(folder):
-    """Load a SavedModel with plain TensorFlow.
-
-    Args:
-        folder: path, a version directory.
-
-    Returns:
-        What `tf.saved_model.load` does; its `signatures` are the functions to call.
-    """
-    return tf.saved_model.load(str(folder))

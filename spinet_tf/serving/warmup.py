@@ -10,6 +10,7 @@ from spinet_tf.serving.signatures import (
     UNROLLS_SIGNATURE,
 )
 
+WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 WARMUP_SIZE = (32, 32, 32)
 
 
@@ -34,11 +35,11 @@ def example_inputs(size=WARMUP_SIZE, batch=1):
     }
 
 
-def write_warmup_requests(path):
+def write_warmup_requests(folder):
     """Write a request to each signature, in the form of TF-Serving.
 
     Args:
-        path: file to write, `assets.extra/tf_serving_warmup_requests`.
+        folder: `Path` of the version directory.
     """
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
@@ -48,6 +49,8 @@ def write_warmup_requests(path):
         UNROLLS_SIGNATURE: list(INPUTS),
         FIELD_SIGNATURE: ["local_field"],
     }
+    path = folder / WARMUP_FILE
+    path.parent.mkdir()
     with tf.io.TFRecordWriter(str(path)) as writer:
         for signature, wanted in names.items():
             request = predict_pb2.PredictRequest()
@@ -58,3 +61,26 @@ def write_warmup_requests(path):
             writer.write(
                 prediction_log_pb2.PredictionLog(predict_log=log).SerializeToString()
             )
+
+
+def read_warmup_requests(folder):
+    """The requests a version directory holds.
+
+    Args:
+        folder: `Path` of the version directory.
+
+    Yields:
+        The signature's name and a dict of arrays.
+    """
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    path = folder / WARMUP_FILE
+    if not path.exists():
+        return
+    for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+        log = prediction_log_pb2.PredictionLog.FromString(record)
+        request = log.predict_log.request
+        yield (
+            request.model_spec.signature_name,
+            {name: tf.make_ndarray(value) for name, value in request.inputs.items()},
+        )

@@ -1,0 +1,59 @@
+"""`spinet-qsm serve`: a model server with the protocol of TF-Serving."""
+
+import logging
+import signal
+import threading
+
+from spinet_cli.small_files import read_bytes
+from spinet_tf.errors import InputError
+from spinet_tf.serving.listen import start_server
+from spinet_tf.serving.model_store import ModelStore
+from spinet_tf.serving.server import Limits, ModelServer
+
+GRACE_SECONDS = 10
+
+
+def run(arguments):
+    """Run `spinet-qsm serve` until it is interrupted or terminated.
+
+    Args:
+        arguments: the parsed flags.
+
+    Raises:
+        InputError: a flag or file that cannot be used.
+    """
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    limits = Limits(
+        solves=arguments.concurrent,
+        waiting=arguments.max_waiting,
+        message_bytes=arguments.max_message_mb * 2**20,
+        values=arguments.max_voxels,
+    )
+    tls = _tls(arguments)
+    store = ModelStore(arguments.model_dir)
+    model_server = ModelServer(store, arguments.model_name, limits)
+    server, port = start_server(
+        model_server, f"{arguments.host}:{arguments.port}", limits, tls
+    )
+    stop_watching = store.watch()
+    print(
+        f"serving {arguments.model_name} version {store.current.version} "
+        f"on {arguments.host}:{port}",
+        flush=True,
+    )
+    terminated = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: terminated.set())
+    try:
+        terminated.wait()
+    finally:
+        stop_watching()
+        server.stop(GRACE_SECONDS).wait()
+
+
+def _tls(arguments):
+    if not arguments.tls_key and not arguments.tls_cert:
+        return None
+    if not (arguments.tls_key and arguments.tls_cert):
+        raise InputError("--tls-key and --tls-cert go together")
+    return read_bytes(arguments.tls_key), read_bytes(arguments.tls_cert)

@@ -1,0 +1,174 @@
+"""Reconstructs on a model server, by TF-Serving's protocol over gRPC."""
+
+import json
+import time
+
+import grpc
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from spinet_tf.errors import InputError
+from spinet_tf.reconstruct import Reconstruction, UnrollReport
+from spinet_tf.serving.signatures import DEFAULT_SIGNATURE, INPUTS, UNROLLS_SIGNATURE
+
+UNLIMITED = -1
+RETRY_BUFFER = 2**30  # a request larger than it would not be sent a second time
+RETRIES = {
+    "methodConfig": [
+        {
+            "name": [{}],
+            "retryPolicy": {
+                "maxAttempts": 5,
+                "initialBackoff": "0.5s",
+                "maxBackoff": "5s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        }
+    ]
+}
+
+
+class RemoteReconstructor:
+    """What `Reconstructor` is, with the work done by a model server.
+
+    The server's metadata are asked for first, so that another model is found out
+    before a volume is sent.
+
+    Attributes:
+        version: int, of the model.
+        unrolls: int, of the model.
+
+    Args:
+        address: str, "host:port".
+        model_name: str, the model's name on the server. Defaults to "spinet_qsm".
+        tls_ca: bytes, PEM certificates of who may have signed the server's. Defaults
+            to None: no encryption.
+        timeout: float, seconds that a request may take. Defaults to 600.
+        iterates: bool, whether to fetch the map after each unroll. Defaults to False.
+
+    Raises:
+        InputError: the server cannot be reached, or has no such model.
+    """
+
+    def __init__(
+        self,
+        address,
+        model_name="spinet_qsm",
+        tls_ca=None,
+        timeout=600.0,
+        iterates=False,
+    ):
+        self._address = address
+        self._timeout = timeout
+        self._signature = UNROLLS_SIGNATURE if iterates else DEFAULT_SIGNATURE
+        self._model_name = model_name
+        options = [
+            # gRPC's own limit is 4 MB, a volume of 160^3 has 16.
+            ("grpc.max_send_message_length", UNLIMITED),
+            ("grpc.max_receive_message_length", UNLIMITED),
+            ("grpc.enable_retries", 1),
+            ("grpc.per_rpc_retry_buffer_size", RETRY_BUFFER),
+            ("grpc.service_config", json.dumps(RETRIES)),
+        ]
+        if tls_ca:
+            credentials = grpc.ssl_channel_credentials(tls_ca)
+            channel = grpc.secure_channel(address, credentials, options)
+        else:
+            channel = grpc.insecure_channel(address, options)
+        self._service = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        self._check_model()
+
+    def __call__(self, local_field, mask, voxel_size, b0_direction):
+        """Reconstruct one volume.
+
+        Args:
+            local_field: float32 `(x, y, z)` [ppm].
+            mask: `(x, y, z)`, 0 or 1.
+            voxel_size: three floats [mm].
+            b0_direction: three floats, in voxel axes.
+
+        Returns:
+            A `Reconstruction`; its unrolls have no maps unless `iterates` was asked
+            for, and no times.
+
+        Raises:
+            InputError: the server refuses the volume, or fails, or takes too long.
+        """
+        start = time.monotonic()
+        values = (local_field, mask, voxel_size, b0_direction)
+        results = self.predict(
+            {
+                name: np.asarray(value, np.float32)[np.newaxis]
+                for name, value in zip(INPUTS, values, strict=True)
+            }
+        )
+        result = {name: value[0] for name, value in results.items()}
+        iterations = result["solver_iterations"]
+        unrolls = [
+            UnrollReport(*unroll, seconds=None)
+            for unroll in zip(
+                result.get("iterates", [None] * len(iterations)),
+                iterations.tolist(),
+                result["solver_residual"].tolist(),
+                strict=True,
+            )
+        ]
+        return Reconstruction(
+            result["susceptibility"],
+            float(result["data_consistency"]),
+            unrolls,
+            time.monotonic() - start,
+        )
+
+    def predict(self, inputs):
+        """Send a batch.
+
+        Args:
+            inputs: dict of float32 arrays, as the signature takes them.
+
+        Returns:
+            dict of arrays.
+
+        Raises:
+            InputError: as when called.
+        """
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = self._model_name
+        request.model_spec.signature_name = self._signature
+        for name, value in inputs.items():
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+        response = self._call(self._service.Predict, request)
+        return {
+            name: tf.make_ndarray(value) for name, value in response.outputs.items()
+        }
+
+    def _check_model(self):
+        request = get_model_metadata_pb2.GetModelMetadataRequest()
+        request.model_spec.name = self._model_name
+        request.metadata_field.append("signature_def")
+        response = self._call(self._service.GetModelMetadata, request)
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        response.metadata["signature_def"].Unpack(signatures)
+        found = signatures.signature_def[self._signature]
+        if set(found.inputs) != set(INPUTS) or "susceptibility" not in found.outputs:
+            raise InputError(
+                f"{self._address}: model {self._model_name!r} is not a SpiNet-QSM "
+                f"model: its signature {self._signature!r} takes "
+                f"{sorted(found.inputs)} and gives {sorted(found.outputs)}"
+            )
+        self.version = response.model_spec.version.value
+        self.unrolls = found.outputs["solver_iterations"].tensor_shape.dim[1].size
+
+    def _call(self, method, request):
+        try:
+            return method(request, timeout=self._timeout)
+        except grpc.RpcError as error:
+            raise InputError(
+                f"{self._address}: {error.code().name}: {error.details()}"
+            ) from error

@@ -1,0 +1,75 @@
+"""Keeps the newest version of a model loaded."""
+
+import logging
+import threading
+from pathlib import Path
+
+import tensorflow as tf
+
+from spinet_tf.errors import InputError
+from spinet_tf.serving.saved_model import versions
+from spinet_tf.serving.served_model import ServedModel
+
+LOG = logging.getLogger(__name__)
+POLL_SECONDS = 1.0  # as TF-Serving
+
+
+class ModelStore:
+    """The newest version in a model's base directory, watched for newer ones.
+
+    A new version takes over when it is loaded and warm; requests that run on the one
+    before end there. A version that cannot be loaded is passed over.
+
+    Args:
+        folder: path of the base directory, which holds `1`, `2`, ...
+
+    Raises:
+        InputError: there is no version in it that can be loaded.
+    """
+
+    def __init__(self, folder):
+        self._folder = Path(folder)
+        self._tried = set()
+        self.current = None
+        if not self._folder.is_dir():
+            raise InputError(f"{folder}: no such folder")
+        self.refresh()
+        if self.current is None:
+            raise InputError(
+                f"{folder}: expected a folder with version directories 1, 2, ..., each "
+                "a SavedModel that export.py wrote"
+            )
+
+    def refresh(self):
+        """Load the newest version, unless it is loaded or was tried before."""
+        for number in reversed(versions(self._folder)):
+            if self.current and number <= self.current.version:
+                return
+            if number in self._tried:
+                continue
+            self._tried.add(number)
+            try:
+                self.current = ServedModel(self._folder / str(number))
+            except (OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
+                LOG.error("version %d cannot be loaded: %s", number, error)
+            else:
+                LOG.info("version %d is ready", number)
+                return
+
+    def watch(self):
+        """Refresh now and then, in a thread of its own.
+
+        Returns:
+            A callable that ends it.
+        """
+        stopped = threading.Event()
+
+        def loop():
+            while not stopped.wait(POLL_SECONDS):
+                try:
+                    self.refresh()
+                except OSError as error:
+                    LOG.error("%s: %s", self._folder, error)
+
+        threading.Thread(target=loop, daemon=True).start()
+        return stopped.set

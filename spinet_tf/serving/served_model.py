@@ -1,0 +1,62 @@
+"""A SavedModel as a server runs it: signatures in, arrays out, plain TensorFlow."""
+
+import tensorflow as tf
+
+from spinet_tf.serving.warmup import read_warmup_requests
+
+
+class ServedModel:
+    """One version of a model, loaded.
+
+    It is run by a session, as TF-Serving runs it, because a session can be given a
+    time limit: past it the graph is cancelled rather than computed for nobody.
+
+    Args:
+        folder: `Path` of the version directory, named by its number.
+
+    Raises:
+        OSError, tf.errors.OpError: there is no SavedModel, or it cannot be loaded.
+    """
+
+    def __init__(self, folder):
+        self.version = int(folder.name)
+        with tf.Graph().as_default() as graph:
+            self._session = tf.compat.v1.Session(graph=graph)
+            meta_graph = tf.compat.v1.saved_model.load(
+                self._session, [tf.saved_model.SERVING], str(folder)
+            )
+        self.signatures = {
+            name: signature
+            for name, signature in meta_graph.signature_def.items()
+            if signature.method_name == tf.saved_model.PREDICT_METHOD_NAME
+        }
+        for signature_name, inputs in read_warmup_requests(folder):
+            self.run(signature_name, inputs)
+
+    def run(self, signature_name, inputs, outputs=(), seconds=None):
+        """Run a signature.
+
+        Args:
+            signature_name: str, a key of `signatures`.
+            inputs: dict of arrays, all that the signature has.
+            outputs: names of the outputs wanted. Defaults to all.
+            seconds: float, time limit. Defaults to none.
+
+        Returns:
+            dict of arrays.
+
+        Raises:
+            tf.errors.OpError: the graph refuses the inputs, or fails, or took too long.
+        """
+        signature = self.signatures[signature_name]
+        options = None
+        if seconds is not None:
+            options = tf.compat.v1.RunOptions(timeout_in_ms=max(1, int(1000 * seconds)))
+        return self._session.run(
+            {
+                name: signature.outputs[name].name
+                for name in outputs or signature.outputs
+            },
+            {signature.inputs[name].name: value for name, value in inputs.items()},
+            options,
+        )

@@ -1,0 +1,207 @@
+"""Answers requests in the protocol of TF-Serving, for where that is not at hand.
+
+Predict, GetModelMetadata and GetModelStatus, with TF-Serving's status codes; one
+model, its newest version. No path and no code comes from the wire.
+"""
+
+import contextlib
+import logging
+import threading
+import time
+from typing import NamedTuple
+
+import grpc
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    predict_pb2,
+)
+
+from spinet_tf.serving.signatures import DEFAULT_SIGNATURE
+from spinet_tf.serving.tensors import (
+    TooLarge,
+    WireError,
+    check_shape,
+    decode_float32,
+)
+
+LOG = logging.getLogger(__name__)
+STATUS_OF_CODE = {code.value[0]: code for code in grpc.StatusCode}
+
+
+class Limits(NamedTuple):
+    """What a server takes on.
+
+    Attributes:
+        solves: int, requests computed at the same time; the others wait.
+        waiting: int, requests that wait or are computed; more are refused.
+        message_bytes: int, largest request.
+        values: int, most values of one input.
+    """
+
+    solves: int = 1
+    waiting: int = 32
+    message_bytes: int = 512 * 2**20
+    values: int = 320**3
+
+
+class ModelServer:
+    """Answers for one model.
+
+    Args:
+        store: `ModelStore`.
+        name: str, the model's name.
+        limits: `Limits`.
+    """
+
+    def __init__(self, store, name, limits):
+        self._store = store
+        self._name = name
+        self._limits = limits
+        self._solves = threading.BoundedSemaphore(limits.solves)
+        self._waiting = threading.BoundedSemaphore(limits.waiting)
+
+    def predict(self, message, context):
+        """PredictionService/Predict."""
+        request = _parse(predict_pb2.PredictRequest, message, context)
+        start = time.monotonic()
+        model = self._find(request.model_spec, context)
+        name = request.model_spec.signature_name or DEFAULT_SIGNATURE
+        if name not in model.signatures:
+            context.abort(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                f"signature {name!r} not found, there are {sorted(model.signatures)}",
+            )
+        try:
+            inputs = self._inputs(request, model.signatures[name])
+            outputs = _outputs(request, model.signatures[name])
+            with self._turn(context):
+                results = model.run(name, inputs, outputs, context.time_remaining())
+        except TooLarge as error:
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
+        except WireError as error:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        except tf.errors.OpError as error:
+            context.abort(STATUS_OF_CODE[error.error_code], _reason(error))
+        LOG.info(
+            "%s %s: %.2f s",
+            name,
+            list(inputs["local_field"].shape),
+            time.monotonic() - start,
+        )
+        response = predict_pb2.PredictResponse()
+        self._describe(response.model_spec, model, name)
+        for output, value in results.items():
+            response.outputs[output].CopyFrom(tf.make_tensor_proto(value))
+        return response
+
+    def get_model_metadata(self, message, context):
+        """PredictionService/GetModelMetadata."""
+        request = _parse(
+            get_model_metadata_pb2.GetModelMetadataRequest, message, context
+        )
+        model = self._find(request.model_spec, context)
+        if list(request.metadata_field) != ["signature_def"]:
+            context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT,
+                "metadata_field: expected signature_def, "
+                f"got {list(request.metadata_field)}",
+            )
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        for name, signature in model.signatures.items():
+            signatures.signature_def[name].CopyFrom(signature)
+        response = get_model_metadata_pb2.GetModelMetadataResponse()
+        self._describe(response.model_spec, model)
+        response.metadata["signature_def"].Pack(signatures)
+        return response
+
+    def get_model_status(self, message, context):
+        """ModelService/GetModelStatus."""
+        request = _parse(get_model_status_pb2.GetModelStatusRequest, message, context)
+        model = self._find(request.model_spec, context)
+        response = get_model_status_pb2.GetModelStatusResponse()
+        response.model_version_status.add(
+            version=model.version,
+            state=get_model_status_pb2.ModelVersionStatus.AVAILABLE,
+        )
+        return response
+
+    def _find(self, spec, context):
+        model = self._store.current
+        if spec.name != self._name:
+            context.abort(
+                grpc.StatusCode.NOT_FOUND,
+                f"model {spec.name!r} not found, this server has {self._name!r}",
+            )
+        wanted = spec.version.value if spec.HasField("version") else model.version
+        if wanted != model.version or spec.version_label:
+            context.abort(
+                grpc.StatusCode.NOT_FOUND,
+                f"version {spec.version_label or wanted} of {self._name} not found, "
+                f"this server has version {model.version}",
+            )
+        return model
+
+    def _describe(self, spec, model, signature_name=""):
+        spec.name = self._name
+        spec.version.value = model.version
+        spec.signature_name = signature_name
+
+    def _inputs(self, request, signature):
+        missing = sorted(set(signature.inputs) - set(request.inputs))
+        unknown = sorted(set(request.inputs) - set(signature.inputs))
+        if missing or unknown:
+            raise WireError(
+                f"inputs: expected {sorted(signature.inputs)}; "
+                f"missing {missing}, unknown {unknown}"
+            )
+        inputs = {}
+        for name, proto in request.inputs.items():
+            inputs[name] = decode_float32(name, proto, self._limits.values)
+            check_shape(name, inputs[name], signature.inputs[name])
+        return inputs
+
+    @contextlib.contextmanager
+    def _turn(self, context):
+        """Wait until it is this request's turn to compute."""
+        if not self._waiting.acquire(blocking=False):
+            context.abort(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"{self._limits.waiting} requests wait already",
+            )
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._waiting.release)
+            if not self._solves.acquire(timeout=context.time_remaining()):
+                context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "waited too long")
+            stack.callback(self._solves.release)
+            if not context.is_active():
+                context.abort(grpc.StatusCode.CANCELLED, "nobody waits for it")
+            yield
+
+
+def _parse(message_type, message, context):
+    try:
+        return message_type.FromString(message)
+    except DecodeError:
+        context.abort(
+            grpc.StatusCode.INVALID_ARGUMENT,
+            f"expected a {message_type.__name__}, got {len(message)} bytes of another "
+            "kind, or not all of them",
+        )
+
+
+def _outputs(request, signature):
+    unknown = sorted(set(request.output_filter) - set(signature.outputs))
+    if unknown:
+        raise WireError(
+            f"output_filter: expected some of {sorted(signature.outputs)}, "
+            f"got {unknown}"
+        )
+    return list(request.output_filter)
+
+
+def _reason(error):
+    """The first line of what the graph says, without the node it comes from."""
+    return error.message.split("\n")[0].removeprefix("assertion failed: ")

@@ -1,0 +1,70 @@
+"""Tensors on the wire: what comes is not trusted."""
+
+import math
+
+import tensorflow as tf
+
+
+class WireError(ValueError):
+    """A tensor on the wire that is not what it says, told in one line."""
+
+
+class TooLarge(WireError):
+    """A tensor on the wire beyond the limit."""
+
+
+def decode_float32(name, proto, max_values):
+    """The array of a `TensorProto`.
+
+    Args:
+        name: str, of the input, for messages.
+        proto: `TensorProto`.
+        max_values: int, limit of the values; a tensor of one repeated value is a few
+            bytes on the wire, of whatever size it claims to be.
+
+    Returns:
+        float32 array.
+
+    Raises:
+        WireError: another dtype, a shape that is none, or not as many values as it
+            says.
+        TooLarge: more than `max_values` values.
+    """
+    if proto.dtype != tf.float32.as_datatype_enum:
+        found = tf.dtypes.as_dtype(proto.dtype).name if proto.dtype else "none"
+        raise WireError(f"{name}: expected float32, got {found}")
+    shape = [dim.size for dim in proto.tensor_shape.dim]
+    if proto.tensor_shape.unknown_rank or any(size < 0 for size in shape):
+        raise WireError(f"{name}: expected a shape without unknowns, got {shape}")
+    count = math.prod(shape)
+    if count > max_values:
+        raise TooLarge(f"{name}: expected at most {max_values} values, got {shape}")
+    if proto.tensor_content and len(proto.tensor_content) != 4 * count:
+        raise WireError(
+            f"{name}: expected {4 * count} bytes for the shape {shape}, "
+            f"got {len(proto.tensor_content)}"
+        )
+    if not proto.tensor_content and len(proto.float_val) not in (1, count):
+        raise WireError(
+            f"{name}: expected {count} values for the shape {shape}, "
+            f"got {len(proto.float_val)}"
+        )
+    return tf.make_ndarray(proto)
+
+
+def check_shape(name, array, tensor_info):
+    """Check an array against a signature.
+
+    Args:
+        name: str, of the input, for messages.
+        array: array.
+        tensor_info: `TensorInfo` of the signature.
+
+    Raises:
+        WireError: the shapes do not fit.
+    """
+    expected = tf.TensorShape(tensor_info.tensor_shape)
+    if not expected.is_compatible_with(array.shape):
+        raise WireError(
+            f"{name}: expected the shape {expected.as_list()}, got {list(array.shape)}"
+        )
