@@ -203,5 +203,6 @@ def _outputs(request, signature):
 
 
 def _reason(error):
-    """The first line of what the graph says, without the node it comes from."""
-    return error.message.split("\n")[0].removeprefix("assertion failed: ")
+    """What the graph says, without the node it comes from."""
+    message = error.message.removeprefix("Graph execution error:").strip()
+    return message.split("\n")[0].removeprefix("assertion failed: ")

@@ -1,0 +1,67 @@
+"""A small exported network, and a server of it in a process of its own."""
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+
+from spinet_tf.serving.saved_model import export_saved_model
+from tests.conftest import ROOT
+from tests.test_model import small_model
+
+GEOMETRY = {
+    "voxel_size": np.float32([[1, 1, 1], [0.7, 1.2, 2.0]]),
+    "b0_direction": np.float32([[0, 0, 1], [0.3, 0.5, 0.8]]),
+}
+
+
+def export_small_model(folder, seed=0, **options):
+    """Write the next version of a small network; returns the network and the folder."""
+    model = small_model(seed, fill_outside=True, initial_p=1.6, **options)
+    return model, export_saved_model(model, folder, max_voxels=40**3)
+
+
+def request(size=(9, 10, 7), seed=0, batch=2):
+    """A request with different geometries and masks."""
+    rng = np.random.default_rng(seed)
+    mask = np.zeros((batch, *size), np.float32)
+    for sample in range(batch):
+        mask[sample, 1 + sample :, 1:-1, sample:-1] = 1
+    field = 0.02 * mask * rng.standard_normal(mask.shape)
+    geometry = {name: value[:batch] for name, value in GEOMETRY.items()}
+    return {"local_field": field.astype(np.float32), "mask": mask, **geometry}
+
+
+def in_keras(model, inputs):
+    """What the network itself answers, `(batch, x, y, z)`."""
+    volumes = {n: inputs[n][..., np.newaxis] for n in ("local_field", "mask")}
+    return model({**inputs, **volumes})[..., 0].numpy()
+
+
+def relative_difference(a, b):
+    return np.linalg.norm(a - b) / np.linalg.norm(b)
+
+
+@contextlib.contextmanager
+def server_process(model_dir, *flags):
+    """`spinet-qsm serve` on a free port; yields the process and its address."""
+    words = ["serve", f"--model_dir={model_dir}", "--port=0", *flags]
+    with subprocess.Popen(
+        [sys.executable, "-m", "spinet_tf", *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    ) as process:
+        try:
+            line = process.stdout.readline()
+            address = re.search(r"on (127\.0\.0\.1:\d+)", line)
+            assert address, f"the server did not start: {line!r}"
+            yield process, address[1]
+        finally:
+            process.terminate()
+            assert process.wait(timeout=60) == 0

@@ -1,0 +1,266 @@
+"""The exported SavedModel: same answers, its own checks, nothing of ours in it."""
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from spinet_tf.errors import InputError
+from spinet_tf.reconstruct import Reconstructor
+from spinet_tf.serving.saved_model import export_saved_model, versions
+from spinet_tf.serving.warmup import read_warmup_requests
+from tests.served import export_small_model, in_keras, relative_difference, request
+from tests.test_model import VARIANTS, small_model
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    return export_small_model(tmp_path_factory.mktemp("served"))
+
+
+@pytest.fixture(scope="module")
+def signatures(exported):
+    return tf.saved_model.load(str(exported[1])).signatures
+
+
+def call(signature, inputs):
+    return {k: v.numpy() for k, v in signature(**inputs).items()}
+
+
+@pytest.mark.parametrize("size", [(16, 12, 10), (9, 10, 7), (11, 13, 9)])
+def test_equals_keras(exported, signatures, size):
+    inputs = request(size)
+    results = call(signatures["serving_default"], inputs)
+    expected = in_keras(exported[0], inputs)
+    assert relative_difference(results["susceptibility"], expected) <= 1e-5
+    assert results["susceptibility"].dtype == np.float32
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_kind_of_network(variant, tmp_path):
+    model = small_model(**VARIANTS[variant])
+    folder = export_saved_model(model, tmp_path)
+    inputs = request()
+    loaded = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    difference = relative_difference(
+        call(loaded, inputs)["susceptibility"], in_keras(model, inputs)
+    )
+    assert difference <= 1e-5
+
+
+def test_report_equals_the_reconstructors(exported, signatures):
+    inputs = request()
+    results = call(signatures["unrolls"], inputs)
+    reconstructor = Reconstructor(exported[0])
+    for sample in range(2):
+        single = reconstructor(*(value[sample] for value in inputs.values()))
+        for k, unroll in enumerate(single.unrolls):
+            iterate = results["iterates"][sample, k]
+            assert relative_difference(iterate, unroll.susceptibility) <= 1e-5
+            assert results["solver_iterations"][sample, k] == unroll.iterations
+            assert results["solver_residual"][sample, k] == pytest.approx(
+                unroll.relative_residual, rel=1e-3
+            )
+        assert results["data_consistency"][sample] == pytest.approx(
+            single.data_consistency, rel=1e-5
+        )
+
+
+def test_field_alone(exported, signatures):
+    inputs = request()
+    results = call(
+        signatures["local_field_only"], {"local_field": inputs["local_field"]}
+    )
+    inputs["mask"] = (inputs["local_field"] != 0).astype(np.float32)
+    inputs["voxel_size"] = np.ones((2, 3), np.float32)
+    inputs["b0_direction"] = np.float32([[0, 0, 1]] * 2)
+    expected = in_keras(exported[0], inputs)
+    assert relative_difference(results["susceptibility"], expected) <= 1e-5
+
+
+def test_bfloat16(exported, tmp_path):
+    model, _ = exported
+    folder = export_saved_model(model, tmp_path, "bfloat16")
+    loaded = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    inputs = request()
+    difference = relative_difference(
+        call(loaded, inputs)["susceptibility"], in_keras(model, inputs)
+    )
+    assert 1e-6 < difference < 2e-2
+
+
+def changed(name, change):
+    inputs = request()
+    return {**inputs, name: np.float32(change(inputs[name]))}
+
+
+def with_nan(value):
+    value = value.copy()
+    value[0, 1, 1, 1] = np.nan
+    return value
+
+
+BAD_REQUESTS = {
+    "rank": (("local_field", lambda x: x[0]), "local_field: expected the axes"),
+    "scalar": (("voxel_size", lambda x: 1.0), "voxel_size: expected the axes"),
+    "grid": (("mask", lambda x: x[:, 1:]), "mask: expected the shape of local_field"),
+    "batch": (("mask", lambda x: x[:1]), "mask: expected the shape of local_field"),
+    "geometry": (("voxel_size", lambda x: x[:1]), "voxel_size: expected the shape"),
+    "vector": (
+        ("b0_direction", lambda x: x[:, :2]),
+        "b0_direction: expected the shape",
+    ),
+    "no batch": (("local_field", lambda x: x[:0]), "local_field: the batch is empty"),
+    "nan": (("local_field", with_nan), "local_field: expected finite values"),
+    "infinite": (("voxel_size", lambda x: x / 0), "voxel_size: expected finite"),
+    "probability": (("mask", lambda x: 0.5 * x), "mask: expected 0 and 1"),
+    "empty mask": (("mask", lambda x: 0 * x), "mask: expected at least one"),
+    "half empty": (
+        ("mask", lambda x: x * [[[[1]]], [[[0]]]]),
+        "mask: expected at least",
+    ),
+    "voxel": (("voxel_size", lambda x: 0 * x), "voxel_size: expected positive"),
+    "b0": (("b0_direction", lambda x: 0 * x), "b0_direction: expected a vector"),
+    "huge": (
+        ("local_field", lambda x: np.zeros((1, 41, 40, 40))),
+        "local_field: expected at most 64000 voxels",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def graph(exported):
+    """The graph as a model server runs it, which checks no shape beforehand."""
+    with tf.Graph().as_default() as graph:
+        session = tf.compat.v1.Session(graph=graph)
+        meta = tf.compat.v1.saved_model.load(session, ["serve"], str(exported[1]))
+    signature = meta.signature_def["serving_default"]
+    placeholders = {
+        name: graph.get_tensor_by_name(info.name)
+        for name, info in signature.inputs.items()
+    }
+    for placeholder in placeholders.values():
+        placeholder._shape_val = tf.TensorShape(None)
+    output = signature.outputs["susceptibility"].name
+    return lambda inputs: session.run(
+        output, {placeholders[name]: value for name, value in inputs.items()}
+    )
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero")
+@pytest.mark.parametrize("case", BAD_REQUESTS)
+def test_bad_requests_are_told_by_the_graph(graph, case):
+    (name, change), message = BAD_REQUESTS[case]
+    with pytest.raises(tf.errors.InvalidArgumentError) as error:
+        graph(changed(name, change))
+    assert f"assertion failed: [{message}" in error.value.message
+
+
+def test_result_that_is_not_finite(graph):
+    inputs = request()
+    inputs["local_field"] *= np.float32(1e37)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="is local_field in ppm"):
+        graph(inputs)
+
+
+def test_version_folders(exported, tmp_path):
+    model, _ = exported
+    (tmp_path / "7").mkdir()
+    (tmp_path / "notes").mkdir()
+    assert export_saved_model(model, tmp_path) == tmp_path / "8"
+    assert versions(tmp_path) == [7, 8]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["7", "8", "notes"]
+    assert not list((tmp_path / "7").iterdir())
+
+
+def test_failed_export_leaves_nothing(exported, tmp_path, monkeypatch):
+    def fail(folder):
+        raise OSError(28, "No space left on device")
+
+    target = "spinet_tf.serving.saved_model.write_warmup_requests"
+    monkeypatch.setattr(target, fail)
+    with pytest.raises(InputError, match="No space left"):
+        export_saved_model(exported[0], tmp_path / "served")
+    assert not list((tmp_path / "served").iterdir())
+
+
+def test_what_lies_beside_the_graph(exported):
+    model, folder = exported
+    facts = json.loads((folder / "spinet_qsm.json").read_text())
+    assert (facts["Lambda"], facts["P"]) == (model.lambda_, model.p)
+    assert "local_field" in (folder / "README.md").read_text()
+    assert "Apache License" in (folder / "LICENSE").read_text()
+    requests = dict(read_warmup_requests(folder))
+    assert set(requests) == {"serving_default", "unrolls", "local_field_only"}
+    assert (folder.stat().st_mode & 0o777) == 0o755
+
+
+def run_python(program, *arguments):
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_runs_without_keras_and_without_this_package(exported, tmp_path):
+    inputs = request()
+    np.savez(tmp_path / "inputs.npz", **inputs)
+    program = """
+        import sys
+        sys.modules["keras"] = sys.modules["spinet_tf"] = None
+        import numpy as np
+        import tensorflow as tf
+
+        model, inputs, output = sys.argv[1:]
+        run = tf.saved_model.load(model).signatures["serving_default"]
+        values = {k: tf.constant(v) for k, v in np.load(inputs).items()}
+        np.save(output, run(**values)["susceptibility"])
+    """
+    output = tmp_path / "chi.npy"
+    run_python(program, exported[1], tmp_path / "inputs.npz", output)
+    expected = in_keras(exported[0], inputs)
+    assert relative_difference(np.load(output), expected) <= 1e-5
+
+
+def test_holds_core_operations_only(exported):
+    program = """
+        import sys
+        sys.modules["keras"] = None
+        from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+        from tensorflow.python.framework import op_def_registry
+
+        with open(sys.argv[1], "rb") as file:
+            (graph,) = SavedModel.FromString(file.read()).meta_graphs
+        functions = graph.graph_def.library.function
+        nodes = [*graph.graph_def.node, *(n for f in functions for n in f.node_def)]
+        ops = {node.op for node in nodes} - {f.signature.name for f in functions}
+        assert {"FFT3D", "RFFT3D"} & ops and "Conv3D" in ops, ops
+        print(sorted(op for op in ops if op_def_registry.get(op) is None))
+        print(sorted(op for op in ops if "Py" in op))
+    """
+    assert run_python(program, exported[1] / "saved_model.pb") == "[]\n[]\n"
+
+
+def test_saved_model_cli_runs_it(exported, tmp_path):
+    inputs = request()
+    for name, value in inputs.items():
+        np.save(tmp_path / f"{name}.npy", value)
+    files = ";".join(f"{name}={tmp_path / name}.npy" for name in inputs)
+    command = [sys.executable, "-m", "tensorflow.python.tools.saved_model_cli"]
+    command += ["run", "--dir", exported[1], "--tag_set=serve"]
+    command += ["--signature_def=serving_default", f"--inputs={files}"]
+    result = subprocess.run(
+        [*command, f"--outdir={tmp_path}"], capture_output=True, text=True, timeout=300
+    )
+    assert result.returncode == 0, result.stderr
+    expected = in_keras(exported[0], inputs)
+    found = np.load(tmp_path / "susceptibility.npy")
+    assert relative_difference(found, expected) <= 1e-5
