@@ -3,10 +3,14 @@
 import contextlib
 import os
 import re
+import socket
 import subprocess
 import sys
 
+import grpc
 import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2
 
 from spinet_tf.serving.saved_model import export_saved_model
 from tests.conftest import ROOT
@@ -65,3 +69,48 @@ def server_process(model_dir, *flags):
         finally:
             process.terminate()
             assert process.wait(timeout=60) == 0
+
+
+@contextlib.contextmanager
+def tensorflow_model_server(model_dir):
+    """TF-Serving's own server; yields the process and its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = ["tensorflow_model_server", f"--port={port}", "--model_name=spinet_qsm"]
+    with subprocess.Popen([*command, f"--model_base_path={model_dir}"]) as process:
+        try:
+            channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+            grpc.channel_ready_future(channel).result(timeout=120)
+            yield process, f"127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def predict_request(inputs, **spec):
+    """A `PredictRequest`; `spec` are fields of the model spec."""
+    message = predict_pb2.PredictRequest()
+    message.model_spec.name = spec.pop("name", "spinet_qsm")
+    message.model_spec.version.value = spec.pop("version", 0)
+    if not message.model_spec.version.value:
+        message.model_spec.ClearField("version")
+    message.model_spec.signature_name = spec.pop("signature", "serving_default")
+    for name, value in inputs.items():
+        message.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+    return message
+
+
+def predict(address, message, timeout=120):
+    """Call Predict with a message or with bytes; returns the response."""
+    options = [
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_receive_message_length", -1),
+    ]
+    with grpc.insecure_channel(address, options) as channel:
+        call = channel.unary_unary(
+            "/tensorflow.serving.PredictionService/Predict",
+            response_deserializer=predict_pb2.PredictResponse.FromString,
+        )
+        if not isinstance(message, bytes):
+            message = message.SerializeToString()
+        return call(message, timeout=timeout)

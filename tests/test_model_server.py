@@ -1,0 +1,154 @@
+"""The client and the protocol, on a real server: ours, and TF-Serving's where it is."""
+
+import shutil
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    prediction_service_pb2_grpc,
+)
+
+from spinet_tf.errors import InputError
+from spinet_tf.serving.client import RemoteReconstructor
+from tests.served import (
+    export_small_model,
+    predict,
+    predict_request,
+    request,
+    server_process,
+    tensorflow_model_server,
+)
+from tests.test_saved_model import BAD_REQUESTS, changed
+
+SERVERS = {"spinet-qsm serve": server_process}
+if shutil.which("tensorflow_model_server"):
+    SERVERS["tensorflow_model_server"] = tensorflow_model_server
+
+
+@pytest.fixture(scope="module")
+def version_folder(tmp_path_factory):
+    return export_small_model(tmp_path_factory.mktemp("served"))[1]
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def address(request, version_folder):
+    with SERVERS[request.param](version_folder.parent) as (_, address):
+        yield address
+
+
+@pytest.fixture(scope="module")
+def local(version_folder):
+    return tf.saved_model.load(str(version_folder)).signatures
+
+
+@pytest.mark.parametrize("signature", ["serving_default", "unrolls"])
+def test_bit_equal_to_the_local_saved_model(address, local, signature):
+    inputs = request((11, 13, 9))
+    response = predict(address, predict_request(inputs, signature=signature))
+    expected = local[signature](**inputs)
+    assert set(response.outputs) == set(expected)
+    for name, value in expected.items():
+        found = tf.make_ndarray(response.outputs[name])
+        np.testing.assert_array_equal(found, value.numpy())
+    assert response.model_spec.version.value == 1
+
+
+def test_client(address, local):
+    inputs = request(batch=1)
+    expected = {k: v.numpy()[0] for k, v in local["unrolls"](**inputs).items()}
+    remote = RemoteReconstructor(address, iterates=True)
+    assert (remote.version, remote.unrolls) == (1, 2)
+    result = remote(*(value[0] for value in inputs.values()))
+    np.testing.assert_array_equal(result.susceptibility, expected["susceptibility"])
+    assert result.data_consistency == expected["data_consistency"]
+    assert [u.iterations for u in result.unrolls] == list(expected["solver_iterations"])
+    for k, unroll in enumerate(result.unrolls):
+        np.testing.assert_array_equal(unroll.susceptibility, expected["iterates"][k])
+
+
+def test_volume_larger_than_grpcs_default_limit(address):
+    size = (112, 110, 108)  # 5 MB; refused by the graph, which has to read it first
+    inputs = request(size, batch=1)
+    assert inputs["local_field"].nbytes > 4 * 2**20
+    with pytest.raises(InputError, match="INVALID_ARGUMENT.*at most 64000 voxels"):
+        RemoteReconstructor(address)(*(value[0] for value in inputs.values()))
+
+
+def test_metadata_status_and_health(address):
+    with grpc.insecure_channel(address) as channel:
+        message = get_model_metadata_pb2.GetModelMetadataRequest()
+        message.model_spec.name = "spinet_qsm"
+        message.metadata_field.append("signature_def")
+        service = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        response = service.GetModelMetadata(message, timeout=20)
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        assert response.metadata["signature_def"].Unpack(signatures)
+        assert "serving_default" in signatures.signature_def
+
+        message = get_model_status_pb2.GetModelStatusRequest()
+        message.model_spec.name = "spinet_qsm"
+        models = model_service_pb2_grpc.ModelServiceStub(channel)
+        (status,) = models.GetModelStatus(message, timeout=20).model_version_status
+        assert (status.version, status.state) == (1, status.AVAILABLE)
+
+
+def status_of(address, message, **options):
+    with pytest.raises(grpc.RpcError) as error:
+        predict(address, message, **options)
+    return error.value.code(), error.value.details()
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero")
+@pytest.mark.parametrize("case", BAD_REQUESTS)
+def test_bad_values_and_shapes(address, case):
+    (name, change), message = BAD_REQUESTS[case]
+    code, details = status_of(address, predict_request(changed(name, change)))
+    assert code == grpc.StatusCode.INVALID_ARGUMENT
+    assert details.startswith(name) or message in details
+
+
+def without_mask():
+    inputs = request()
+    del inputs["mask"]
+    return inputs
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "words"),
+    [
+        (predict_request(without_mask()), "INVALID_ARGUMENT", "mask"),
+        (predict_request({**request(), "te": 1.0}), "INVALID_ARGUMENT", "te"),
+        (
+            predict_request({**request(), "mask": request()["mask"].astype("f8")}),
+            "INVALID_ARGUMENT",
+            "",
+        ),
+        (predict_request(request(), name="other"), "NOT_FOUND", "other"),
+        (predict_request(request(), version=3), "NOT_FOUND", "3"),
+        (predict_request(request(), signature="x"), "FAILED_PRECONDITION", "x"),
+        (predict_request({}), "INVALID_ARGUMENT", "local_field"),
+    ],
+)
+def test_bad_requests(address, message, code, words):
+    found, details = status_of(address, message)
+    assert found.name == code
+    assert words in details
+
+
+def test_wrong_model_is_named_before_a_volume_is_sent(address):
+    with pytest.raises(InputError, match="NOT_FOUND.*other"):
+        RemoteReconstructor(address, model_name="other")
+
+
+def test_output_filter(address, local):
+    message = predict_request(request())
+    message.output_filter.append("susceptibility")
+    response = predict(address, message)
+    assert list(response.outputs) == ["susceptibility"]
+    message.output_filter.append("field")
+    assert status_of(address, message)[0] == grpc.StatusCode.INVALID_ARGUMENT
