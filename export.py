@@ -48,6 +48,7 @@ def run(options):
     from spinet_tf.serving.saved_model import export_saved_model
 
     path = Path(options.model or PRETRAINED)
+    notes = _notes(path, options.notes)
     model = load_model(path)
     written = []
     if options.format in ("saved_model", "all"):
@@ -57,7 +58,7 @@ def run(options):
                 options.output_dir,
                 options.precision,
                 options.max_voxels,
-                _notes(path, options.notes),
+                notes,
             )
         )
     return written

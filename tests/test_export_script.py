@@ -1,0 +1,66 @@
+"""`export.py` as its user runs it."""
+
+import subprocess
+import sys
+
+import pytest
+
+from spinet_tf.model_files import save_model
+from tests.conftest import ROOT
+from tests.test_model import small_model
+
+
+def run_export(*arguments):
+    return subprocess.run(
+        [sys.executable, "export.py", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def model_path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "small.keras"
+    save_model(small_model(), path)
+    return path
+
+
+def test_writes_versions_and_tells_what_it_wrote(model_path, tmp_path):
+    (model_path.parent / "README.md").write_text("Trained on nothing.")
+    result = run_export(f"--model={model_path}", f"--output_dir={tmp_path / 'served'}")
+    assert result.returncode == 0, result.stderr
+    version = tmp_path / "served" / "1"
+    assert result.stdout == f"wrote {version}\n"
+    assert (version / "saved_model.pb").is_file()
+    card = (version / "README.md").read_text()
+    assert card.endswith("Trained on nothing.")
+    assert "2 unrolls of 1 step(s), 4 filters, 1 residual blocks" in card
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "output_dir"),
+        (["--output_dir=x", "--format=onnx"], "saved_model"),
+        (["--output_dir=x", "--model=missing.keras"], "missing.keras"),
+        (["--output_dir=x", "--max_voxels=0"], "max_voxels"),
+        (["--output_dir=/dev/null/x"], "/dev/null/x: cannot be written"),
+        (["--output_dir=x", "--notes=missing.md"], "missing.md"),
+    ],
+)
+def test_wrong_flags(arguments, words):
+    result = run_export(*arguments)
+    assert result.returncode == 2, result.stderr
+    assert result.stderr.startswith("export.py: error: ")
+    assert result.stderr.count("\n") == 1
+    assert words in result.stderr
+    assert not (ROOT / "x").exists()
+
+
+def test_recipe_can_be_read():
+    result = run_export(
+        "--flagfile=configs/export.flags", "--output_dir=x", "--only_check_args"
+    )
+    assert result.returncode == 0, result.stderr
