@@ -11,14 +11,10 @@ import contextlib
 import re
 import subprocess
 import sys
-import tempfile
 import time
-from pathlib import Path
 from typing import NamedTuple
 
 from absl import flags
-
-from spinet_cli.script import run_script
 
 
 class Artefact(NamedTuple):

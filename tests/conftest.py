@@ -42,3 +42,11 @@ def released_model(released_model_path):
     from spinet_tf.model_files import load_model
 
     return load_model(released_model_path)
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory):
+    """A small network and the version directory it was exported to."""
+    from tests.served import export_small_model
+
+    return export_small_model(tmp_path_factory.mktemp("served"))

@@ -45,10 +45,6 @@ def in_keras(model, inputs):
     return model({**inputs, **volumes})[..., 0].numpy()
 
 
-def relative_difference(a, b):
-    return np.linalg.norm(a - b) / np.linalg.norm(b)
-
-
 @contextlib.contextmanager
 def server_process(model_dir, *flags):
     """`spinet-qsm serve` on a free port; yields the process and its address."""

@@ -16,7 +16,6 @@ from tensorflow_serving.apis import (
 from spinet_tf.errors import InputError
 from spinet_tf.serving.client import RemoteReconstructor
 from tests.served import (
-    export_small_model,
     predict,
     predict_request,
     request,
@@ -30,20 +29,15 @@ if shutil.which("tensorflow_model_server"):
     SERVERS["tensorflow_model_server"] = tensorflow_model_server
 
 
-@pytest.fixture(scope="module")
-def version_folder(tmp_path_factory):
-    return export_small_model(tmp_path_factory.mktemp("served"))[1]
-
-
 @pytest.fixture(scope="module", params=SERVERS)
-def address(request, version_folder):
-    with SERVERS[request.param](version_folder.parent) as (_, address):
+def address(request, exported):
+    with SERVERS[request.param](exported[1].parent) as (_, address):
         yield address
 
 
 @pytest.fixture(scope="module")
-def local(version_folder):
-    return tf.saved_model.load(str(version_folder)).signatures
+def local(exported):
+    return tf.saved_model.load(str(exported[1])).signatures
 
 
 @pytest.mark.parametrize("signature", ["serving_default", "unrolls"])

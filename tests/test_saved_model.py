@@ -9,17 +9,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from benchmarks.agreement import relative_error
 from spinet_tf.errors import InputError
 from spinet_tf.reconstruct import Reconstructor
 from spinet_tf.serving.saved_model import export_saved_model, versions
 from spinet_tf.serving.warmup import read_warmup_requests
-from tests.served import export_small_model, in_keras, relative_difference, request
+from tests.served import in_keras, request
 from tests.test_model import VARIANTS, small_model
-
-
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory):
-    return export_small_model(tmp_path_factory.mktemp("served"))
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +32,7 @@ def test_equals_keras(exported, signatures, size):
     inputs = request(size)
     results = call(signatures["serving_default"], inputs)
     expected = in_keras(exported[0], inputs)
-    assert relative_difference(results["susceptibility"], expected) <= 1e-5
+    assert relative_error(results["susceptibility"], expected) <= 1e-5
     assert results["susceptibility"].dtype == np.float32
 
 
@@ -46,7 +42,7 @@ def test_every_kind_of_network(variant, tmp_path):
     folder = export_saved_model(model, tmp_path)
     inputs = request()
     loaded = tf.saved_model.load(str(folder)).signatures["serving_default"]
-    difference = relative_difference(
+    difference = relative_error(
         call(loaded, inputs)["susceptibility"], in_keras(model, inputs)
     )
     assert difference <= 1e-5
@@ -60,7 +56,7 @@ def test_report_equals_the_reconstructors(exported, signatures):
         single = reconstructor(*(value[sample] for value in inputs.values()))
         for k, unroll in enumerate(single.unrolls):
             iterate = results["iterates"][sample, k]
-            assert relative_difference(iterate, unroll.susceptibility) <= 1e-5
+            assert relative_error(iterate, unroll.susceptibility) <= 1e-5
             assert results["solver_iterations"][sample, k] == unroll.iterations
             assert results["solver_residual"][sample, k] == pytest.approx(
                 unroll.relative_residual, rel=1e-3
@@ -79,7 +75,7 @@ def test_field_alone(exported, signatures):
     inputs["voxel_size"] = np.ones((2, 3), np.float32)
     inputs["b0_direction"] = np.float32([[0, 0, 1]] * 2)
     expected = in_keras(exported[0], inputs)
-    assert relative_difference(results["susceptibility"], expected) <= 1e-5
+    assert relative_error(results["susceptibility"], expected) <= 1e-5
 
 
 def test_bfloat16(exported, tmp_path):
@@ -87,7 +83,7 @@ def test_bfloat16(exported, tmp_path):
     folder = export_saved_model(model, tmp_path, "bfloat16")
     loaded = tf.saved_model.load(str(folder)).signatures["serving_default"]
     inputs = request()
-    difference = relative_difference(
+    difference = relative_error(
         call(loaded, inputs)["susceptibility"], in_keras(model, inputs)
     )
     assert 1e-6 < difference < 2e-2
@@ -227,7 +223,7 @@ def test_runs_without_keras_and_without_this_package(exported, tmp_path):
     output = tmp_path / "chi.npy"
     run_python(program, exported[1], tmp_path / "inputs.npz", output)
     expected = in_keras(exported[0], inputs)
-    assert relative_difference(np.load(output), expected) <= 1e-5
+    assert relative_error(np.load(output), expected) <= 1e-5
 
 
 def test_holds_core_operations_only(exported):
@@ -263,4 +259,4 @@ def test_saved_model_cli_runs_it(exported, tmp_path):
     assert result.returncode == 0, result.stderr
     expected = in_keras(exported[0], inputs)
     found = np.load(tmp_path / "susceptibility.npy")
-    assert relative_difference(found, expected) <= 1e-5
+    assert relative_error(found, expected) <= 1e-5

@@ -14,7 +14,9 @@ import pytest
 import tensorflow as tf
 import trustme
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from tensorflow_serving.apis import get_model_metadata_pb2
 
+from benchmarks.agreement import relative_error
 from spinet_tf.errors import InputError
 from spinet_tf.serving.client import RemoteReconstructor
 from tests import command_line
@@ -24,18 +26,12 @@ from tests.served import (
     in_keras,
     predict,
     predict_request,
-    relative_difference,
     request,
     server_process,
 )
 from tests.test_model_server import status_of
 
 SMALL_LIMITS = ["--max-voxels=300000", "--max-message-mb=8"]
-
-
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory):
-    return export_small_model(tmp_path_factory.mktemp("served"))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +47,7 @@ def address(server, exported):
     inputs = request()
     response = predict(server[1], predict_request(inputs))
     found = tf.make_ndarray(response.outputs["susceptibility"])
-    assert relative_difference(found, in_keras(exported[0], inputs)) <= 1e-5
+    assert relative_error(found, in_keras(exported[0], inputs)) <= 1e-5
 
 
 def repeated_value(shape):
@@ -134,7 +130,7 @@ def test_sixteen_clients_get_their_own_answers(address, exported):
         )
     for inputs, response in zip(requests, responses, strict=True):
         found = tf.make_ndarray(response.outputs["susceptibility"])
-        assert relative_difference(found, in_keras(exported[0], inputs)) <= 1e-5
+        assert relative_error(found, in_keras(exported[0], inputs)) <= 1e-5
 
 
 def test_more_than_may_wait_are_refused(exported):
@@ -204,7 +200,7 @@ def test_new_version_takes_over_under_load(tmp_path):
     assert {version for version, _ in seen} == {1, 3}
     expected = {version: in_keras(model, inputs) for version, model in models.items()}
     for version, found in seen:
-        assert relative_difference(found, expected[version]) <= 1e-5
+        assert relative_error(found, expected[version]) <= 1e-5
 
 
 def test_health(address):
@@ -231,33 +227,52 @@ def test_tls(exported, tmp_path):
                 RemoteReconstructor(address, tls_ca=wrong, timeout=5)
 
 
-class Flaky(grpc.GenericRpcHandler):
-    """Fails the first requests with a status, then says that there is no such model."""
+METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
 
-    def __init__(self, code, failures):
-        self.code, self.failures, self.calls = code, failures, 0
+
+class Flaky(grpc.GenericRpcHandler):
+    """Has a model's metadata; fails the first predictions with a status."""
+
+    def __init__(self, metadata, code, failures):
+        self.metadata, self.code, self.failures = metadata, code, failures
+        self.calls = 0
 
     def service(self, handler_call_details):
-        return grpc.unary_unary_rpc_method_handler(self._answer)
+        if handler_call_details.method == METADATA:
+            return grpc.unary_unary_rpc_method_handler(lambda *_: self.metadata)
+        return grpc.unary_unary_rpc_method_handler(self._predict)
 
-    def _answer(self, request, context):
+    def _predict(self, request, context):
         self.calls += 1
         if self.calls <= self.failures:
             context.abort(self.code, "not now")
         context.abort(grpc.StatusCode.NOT_FOUND, "at last")
 
 
+@pytest.fixture
+def metadata(address):
+    message = get_model_metadata_pb2.GetModelMetadataRequest()
+    message.model_spec.name = "spinet_qsm"
+    message.metadata_field.append("signature_def")
+    with grpc.insecure_channel(address) as channel:
+        return channel.unary_unary(METADATA)(message.SerializeToString())
+
+
 @pytest.mark.parametrize(
     ("code", "calls"), [("UNAVAILABLE", 3), ("INTERNAL", 1), ("RESOURCE_EXHAUSTED", 1)]
 )
-def test_only_what_is_unavailable_is_tried_again(code, calls):
-    handler = Flaky(grpc.StatusCode[code], failures=2)
-    server = grpc.server(concurrent.futures.ThreadPoolExecutor(1))
+def test_only_what_is_unavailable_is_tried_again(metadata, code, calls):
+    handler = Flaky(metadata, grpc.StatusCode[code], failures=2)
+    server = grpc.server(
+        concurrent.futures.ThreadPoolExecutor(1),
+        options=[("grpc.max_receive_message_length", -1)],
+    )
     server.add_generic_rpc_handlers([handler])
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
+    remote = RemoteReconstructor(f"127.0.0.1:{port}")
     with pytest.raises(InputError, match="at last" if calls > 1 else code):
-        RemoteReconstructor(f"127.0.0.1:{port}")
+        remote.predict(request((100, 90, 80), batch=1))
     server.stop(None)
     assert handler.calls == calls
 

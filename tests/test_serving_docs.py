@@ -2,21 +2,15 @@
 
 import re
 import textwrap
-from concurrent import futures
 
-import grpc
 import numpy as np
-import tensorflow as tf
 from google.protobuf import descriptor_pb2, descriptor_pool, text_format
-from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from benchmarks.agreement import relative_error
-from spinet_tf.serving.saved_model import export_saved_model, load
 from tests.conftest import ROOT
+from tests.served import in_keras, request, server_process
 from tests.test_deploy import message_classes
-from tests.test_model import small_model
 
-SIZE = (10, 12, 11)
 SERVER = "localhost:8500"
 
 
@@ -32,59 +26,20 @@ def snippet(first_line):
     return code
 
 
-class Servicer(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """As much of TF-Serving as one call needs."""
-
-    def __init__(self, model):
-        self.run = model.signatures["serving_default"]
-        self.names = []
-
-    def Predict(self, request, context):  # noqa: N802
-        self.names.append(request.model_spec.name)
-        inputs = {
-            name: tf.constant(tf.make_ndarray(value))
-            for name, value in request.inputs.items()
-        }
-        response = predict_pb2.PredictResponse()
-        for name, value in self.run(**inputs).items():
-            response.outputs[name].CopyFrom(tf.make_tensor_proto(value.numpy()))
-        return response
-
-
-def test_the_client(tmp_path, monkeypatch):
-    model = small_model()
-    servicer = Servicer(load(export_saved_model(model, tmp_path / "served")))
-    server = grpc.server(futures.ThreadPoolExecutor(1))
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-        servicer, server
-    )
-    port = server.add_insecure_port("localhost:0")
-    server.start()
-
+def test_the_client(exported, tmp_path, monkeypatch):
+    model, folder = exported
     monkeypatch.chdir(tmp_path)
-    mask = np.zeros(SIZE)
-    mask[1:-1, 2:-2, 1:-2] = 1
-    field = 0.02 * mask * np.random.default_rng(0).standard_normal(SIZE)
-    np.save("field.npy", field)
-    np.save("mask.npy", mask)
+    inputs = {name: value[:1] for name, value in request().items()}
+    inputs["voxel_size"] = np.ones((1, 3), np.float32)
+    inputs["b0_direction"] = np.float32([[0, 0, 1]])
+    np.save("field.npy", inputs["local_field"][0])
+    np.save("mask.npy", inputs["mask"][0])
     code = snippet("import grpc\n")
     assert SERVER in code
     found = {}
-    try:
-        exec(code.replace(SERVER, f"localhost:{port}"), found)
-    finally:
-        server.stop(None).wait()
-
-    assert servicer.names == ["spinet_qsm"]
-    expected = model(
-        {
-            "local_field": field[np.newaxis, ..., np.newaxis].astype("float32"),
-            "mask": mask[np.newaxis, ..., np.newaxis].astype("float32"),
-            "voxel_size": np.ones((1, 3), "float32"),
-            "b0_direction": np.float32([[0, 0, 1]]),
-        }
-    )
-    assert relative_error(found["chi"], expected[0, ..., 0].numpy()) <= 1e-5
+    with server_process(folder.parent) as (_, address):
+        exec(code.replace(SERVER, address), found)
+    assert relative_error(found["chi"], in_keras(model, inputs)[0]) <= 1e-5
 
 
 def test_the_protoset(tmp_path, monkeypatch):
