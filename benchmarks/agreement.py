@@ -8,15 +8,19 @@ Needs the authors' weights and results; see README, 'Reference files'.
 import tempfile
 from pathlib import Path
 
-from absl import app, flags
+from absl import flags
 
-from spinet_cli.huge_pages import restart_with_huge_pages
+from spinet_cli.script import run_script
 
-FLAGS = flags.FLAGS
 SETTINGS = {
     "default solver settings": {},
     "converged solver": {"tolerance": 1e-7, "max_iterations": 60},
 }
+
+
+def define_flags():
+    flags.DEFINE_string("reference_dir", "../shared/reference", "The authors' files.")
+    flags.DEFINE_bool("invivo", False, "Reconstruct the whole scan too: minutes.")
 
 
 def relative_error(x, reference):
@@ -76,13 +80,13 @@ def invivo_error(model, folder, precision):
     return error, reconstruction.seconds
 
 
-def main(_):
+def main(options):
     import numpy as np
 
     from spinet_tf.model_files import load_model, save_model
     from spinet_tf.release import convert_release
 
-    folder = Path(FLAGS.reference_dir)
+    folder = Path(options.reference_dir)
     model = convert_release(folder / "model_weights.pth", folder / "tr-stats.mat")
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "release.keras"
@@ -95,14 +99,11 @@ def main(_):
         errors = iterate_errors(model, golden, settings)
         for k, (z, weights, chi, iterations) in enumerate(errors, start=1):
             print(f"  {k}  {z:7.1e}  {weights:7.1e}  {chi:7.1e}  {iterations:10}")
-    if FLAGS.invivo:
+    if options.invivo:
         for precision in ("float32", "bfloat16"):
             error, seconds = invivo_error(model, folder, precision)
             print(f"in vivo, 160x160x160, {precision}: {error:.1e} in {seconds:.0f} s")
 
 
 if __name__ == "__main__":
-    restart_with_huge_pages()
-    flags.DEFINE_string("reference_dir", "../shared/reference", "The authors' files.")
-    flags.DEFINE_bool("invivo", False, "Reconstruct the whole scan too: minutes.")
-    app.run(main)
+    run_script(define_flags, main)

@@ -16,13 +16,9 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
 
-from absl import app, flags
+from absl import flags
 
-from spinet_cli.huge_pages import restart_with_huge_pages
-
-# TensorFlow is imported in the measuring process only, where its memory is counted.
-
-FLAGS = flags.FLAGS
+from spinet_cli.script import run_script
 
 
 class Configuration(NamedTuple):
@@ -133,12 +129,12 @@ def define_flags():
     flags.DEFINE_string("mask", None, "Brain mask that goes with --field, NIfTI.")
 
 
-def main(argv):
-    if len(argv) > 1:
-        raise app.UsageError(f"unexpected argument {argv[1]}")
-    if (FLAGS.field is None) != (FLAGS.mask is None):
-        raise app.UsageError("--field and --mask go together")
-    sizes = [None] if FLAGS.field else [int(size) for size in FLAGS.sizes]
+def main(options):
+    from spinet_tf.errors import InputError
+
+    if (options.field is None) != (options.mask is None):
+        raise InputError("--field and --mask go together")
+    sizes = [None] if options.field else [int(size) for size in options.sizes]
     tensorflow = importlib.metadata.version("tensorflow")
     print(f"{os.cpu_count()} cores, TensorFlow {tensorflow}")
     print(
@@ -146,9 +142,11 @@ def main(argv):
         "peak MB  iterations"
     )
     for size in sizes:
-        for precision in FLAGS.precision:
+        for precision in options.precision:
             measured = measure_alone(
-                Configuration(size, precision, FLAGS.model, FLAGS.field, FLAGS.mask)
+                Configuration(
+                    size, precision, options.model, options.field, options.mask
+                )
             )
             print(
                 f"{'x'.join(map(str, measured.matrix_size)):>11}  {precision:<9}  "
@@ -161,6 +159,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    restart_with_huge_pages()
-    define_flags()
-    app.run(main)
+    run_script(define_flags, main)

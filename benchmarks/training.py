@@ -63,9 +63,12 @@ def convolution_step(model, matrix_size, batch_size):
 def main(options):
     import tensorflow as tf
 
+    from spinet_tf.errors import InputError
     from spinet_tf.input_pipeline import training_stream
     from spinet_tf.training.run import compiled_trainer
 
+    if options.strategy != "none":
+        raise InputError(f"--strategy: only none is timed, got {options.strategy}")
     recipe = train.recipe_of(options)
     stored = load_dataset(options.dataset, options.data_dir, "train[:64]")
     stream = training_stream(stored, recipe.errors, recipe.batch_size, recipe.seed)
