@@ -8,13 +8,18 @@ to the network itself in float32.
 """
 
 import contextlib
+import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 from absl import flags
+
+from spinet_cli.script import run_script
 
 
 class Artefact(NamedTuple):
@@ -37,7 +42,6 @@ def define_flags():
     flags.DEFINE_string("model", None, "A .keras model; default: the shipped one.")
     flags.DEFINE_list("sizes", "64,160", "Edges of the volumes.")
     flags.DEFINE_integer("rounds", 3, "Rounds of which the best counts.", 1)
-    flags.DEFINE_bool("tflite", True, "Whether to measure TFLite files too.")
 
 
 def size_on_disk(path):
@@ -46,15 +50,15 @@ def size_on_disk(path):
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
-def head_inputs(edge):
+def head_inputs(size):
     """The local field of a digital head, a batch of one."""
     import numpy as np
 
     from spinet_tf.phantom import digital_head
     from spinet_tf.simulate import simulate_field
 
-    head = digital_head((edge, edge, edge))
-    b0_direction = np.float32([0.1, -0.2, 0.97])
+    head = digital_head(size)
+    b0_direction = (0.1, -0.2, 0.97)
     field = simulate_field(
         head.susceptibility, head.mask, head.voxel_size, b0_direction, 0.002
     )
@@ -116,16 +120,32 @@ def served_artefact(folder):
             process.terminate()
 
 
+def tflite_artefact(folder, model, size, variant):
+    import numpy as np
+    from ai_edge_litert.interpreter import Interpreter
+
+    from spinet_tf.serving.tflite import export_tflite
+
+    (path,) = export_tflite(model, folder, [size], variant)
+    interpreter = Interpreter(str(path), num_threads=os.cpu_count())
+    runner = interpreter.get_signature_runner("serving_default")
+
+    def run(inputs):
+        return np.array(runner(**inputs)["susceptibility"][0])
+
+    return Artefact(f"TFLite, {variant}", "LiteRT", path.stat().st_size, run)
+
+
 def time_in_turns(artefacts, inputs, rounds):
     """Best seconds and the answer of each artefact."""
-    answers = {artefact.name: artefact.run(inputs) for artefact in artefacts}
-    seconds = {artefact.name: [] for artefact in artefacts}
+    answers = [artefact.run(inputs) for artefact in artefacts]
+    seconds = [[] for _ in artefacts]
     for _ in range(rounds):
-        for artefact in artefacts:
+        for artefact, times in zip(artefacts, seconds, strict=True):
             start = time.perf_counter()
             artefact.run(inputs)
-            seconds[artefact.name].append(time.perf_counter() - start)
-    return {name: min(times) for name, times in seconds.items()}, answers
+            times.append(time.perf_counter() - start)
+    return [min(times) for times in seconds], answers
 
 
 def encoding_seconds(inputs):
@@ -137,7 +157,55 @@ def encoding_seconds(inputs):
     request = predict_pb2.PredictRequest()
     for name, value in inputs.items():
         request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
-    content = request.SerializeToString()
-    response = predict_pb2.PredictRequest.FromString(content)
+    response = predict_pb2.PredictRequest.FromString(request.SerializeToString())
     tf.make_ndarray(response.inputs["local_field"])
     return time.perf_counter() - start
+
+
+def main(options):
+    import tensorflow as tf
+
+    from benchmarks.agreement import relative_error
+    from spinet_tf.model_files import load_model
+    from spinet_tf.pretrained import PRETRAINED
+    from spinet_tf.serving.saved_model import export_saved_model
+    from spinet_tf.serving.tflite import VARIANTS
+
+    tf.get_logger().setLevel("ERROR")
+    path = Path(options.model or PRETRAINED)
+    model = load_model(path)
+    with tempfile.TemporaryDirectory() as temporary, contextlib.ExitStack() as stack:
+        temporary = Path(temporary)
+        folders = {
+            precision: export_saved_model(model, temporary / precision, precision)
+            for precision in ("float32", "bfloat16")
+        }
+        any_size = [
+            keras_artefact(path),
+            *(saved_model_artefact(f, name) for name, f in folders.items()),
+            stack.enter_context(served_artefact(folders["float32"])),
+        ]
+        print(f"{'':20}{'loaded by':26}{'MB':>7}{'size':>6}{'s':>9}{'ratio':>7}  error")
+        for edge in map(int, options.sizes):
+            size = (edge, edge, edge)
+            artefacts = [
+                *any_size,
+                *(tflite_artefact(temporary, model, size, name) for name in VARIANTS),
+            ]
+            inputs = head_inputs(size)
+            seconds, answers = time_in_turns(artefacts, inputs, options.rounds)
+            for artefact, time_taken, answer in zip(
+                artefacts, seconds, answers, strict=True
+            ):
+                print(
+                    f"{artefact.name:20}{artefact.loaded_by:26}"
+                    f"{artefact.size / 1e6:7.2f}{edge:5}^3{time_taken:9.2f}"
+                    f"{time_taken / seconds[0]:7.2f}  "
+                    f"{relative_error(answer, answers[0]):.1e}",
+                    flush=True,
+                )
+            print(f"encoding and decoding a request: {encoding_seconds(inputs):.3f} s")
+
+
+if __name__ == "__main__":
+    run_script(define_flags, main)
