@@ -61,19 +61,16 @@ def iterate_errors(model, golden, settings):
         )
 
 
-def invivo_error(model, folder, precision):
+def invivo_error(reconstruct, folder):
     """Error inside the mask on the scan of the 2016 challenge, and seconds."""
     import numpy as np
 
     from spinet_tf.nifti import read_mask, read_volume
-    from spinet_tf.reconstruct import Reconstructor
 
     field = read_volume(folder / "invivo" / "localfield.nii.gz")
     mask = read_mask(folder / "invivo" / "mask.nii.gz")
     # The release's kernel is for 1 mm isotropic voxels and axial B0.
-    reconstruction = Reconstructor(model, precision)(
-        field.data, mask.data, (1, 1, 1), (0, 0, 1)
-    )
+    reconstruction = reconstruct(field.data, mask.data, (1, 1, 1), (0, 0, 1))
     with np.load(folder / "golden_invivo_160.npz") as golden:
         expected = golden["chi_3_in_mask"].real
     error = relative_error(reconstruction.susceptibility[mask.data], expected)
@@ -84,6 +81,7 @@ def main(options):
     import numpy as np
 
     from spinet_tf.model_files import load_model, save_model
+    from spinet_tf.reconstruct import Reconstructor
     from spinet_tf.release import convert_release
 
     folder = Path(options.reference_dir)
@@ -101,7 +99,7 @@ def main(options):
             print(f"  {k}  {z:7.1e}  {weights:7.1e}  {chi:7.1e}  {iterations:10}")
     if options.invivo:
         for precision in ("float32", "bfloat16"):
-            error, seconds = invivo_error(model, folder, precision)
+            error, seconds = invivo_error(Reconstructor(model, precision), folder)
             print(f"in vivo, 160x160x160, {precision}: {error:.1e} in {seconds:.0f} s")
 
 

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import tensorflow as tf
 from keras.export import ExportArchive
 
 from spinet_tf.atomic_write import write_json
@@ -64,7 +65,9 @@ def _write_graph(folded, max_voxels, folder):
     archive.track(folded)
     for name, (function, specs) in signatures(folded, max_voxels).items():
         archive.add_endpoint(name, function, specs)
-    archive.write_out(folder, verbose=False)
+    # Nobody asks a served graph for gradients, which would double it.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    archive.write_out(folder, options, verbose=False)
 
 
 @contextlib.contextmanager
