@@ -1,0 +1,1 @@
+"""SpiNet-QSM in formats that other programs run."""
