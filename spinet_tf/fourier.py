@@ -27,7 +27,7 @@ def matrix_size_of(volume):
     Returns:
         A tuple of three integers, or an int32 tensor `(3,)`.
     """
-    size = volume.shape[1:4]
+    size = tf.TensorShape(volume.shape)[1:4]
     return tuple(size) if size.is_fully_defined() else tf.shape(volume)[1:4]
 
 
