@@ -252,7 +252,8 @@ class SpiNetQSM(keras.Model):
         """A copy that computes the same by another transform.
 
         Args:
-            transform: class of `spinet_tf.fourier`. It is not saved with the copy.
+            transform: class of `spinet_tf.fourier`. It is not saved with the copy,
+                and copies of the copy go without it.
 
         Returns:
             A `SpiNetQSM`.

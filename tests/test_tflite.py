@@ -11,7 +11,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from benchmarks.agreement import relative_error
 from benchmarks.tflite import B0_DIRECTION, VOXEL_SIZE, simulated_head
-from examples.python.litert_reconstruct import read_metadata
+from examples.python.litert_reconstruct import read_metadata, reconstruct
 from spinet_tf.errors import InputError
 from spinet_tf.model_files import load_model
 from spinet_tf.pretrained import PRETRAINED
@@ -81,12 +81,12 @@ def test_every_variant_computes_what_keras_does(variant):
 def test_one_file_serves_every_geometry():
     model = perturbed_model()
     content = convert(model, SIZE)
-    reconstruct = Reconstructor(model)
+    in_keras = Reconstructor(model)
     field, mask = scan()
     results = []
     for voxel_size in ((1, 1, 1), (0.7, 1.3, 2)):
         for b0 in (*B0_DIRECTIONS, (0, 3, 0)):
-            expected = reconstruct(field, mask, voxel_size, b0).susceptibility
+            expected = in_keras(field, mask, voxel_size, b0).susceptibility
             outputs = run_litert(content, field, mask, voxel_size, b0)
             assert relative_error(outputs["susceptibility"], expected) < 1e-4
             results.append(expected)
@@ -97,6 +97,19 @@ def test_a_field_of_zeros_stays_finite():
     outputs = run_litert(convert(perturbed_model(), SIZE), *np.zeros((2, *SIZE), "f"))
     assert not outputs["susceptibility"].any()
     assert outputs["data_consistency"] == 0
+
+
+def test_what_the_app_has_to_check_for():
+    """No assertion runs there, so that `docs/tflite.md` says what comes out."""
+    content = convert(perturbed_model(), SIZE)
+    field, mask = scan()
+    outputs = run_litert(content, field, np.zeros_like(mask))
+    assert not outputs["susceptibility"].any()
+    assert outputs["data_consistency"] == 0
+    field[5, 5, 5] = np.nan
+    outputs = run_litert(content, field, mask)
+    assert np.isnan(outputs["susceptibility"]).all()
+    assert np.isnan(outputs["solver_residual"]).all()
 
 
 def test_operators_are_built_in_and_weights_are_there():
@@ -159,6 +172,23 @@ def test_metadata_describe_the_tensors(tmp_path):
     ):
         described = {name: t["shape"] for name, t in metadata[kind].items()}
         assert described == {k: v["shape"].tolist() for k, v in details.items()}
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        ({"mask": np.zeros(SIZE)}, "mask is empty"),
+        ({"local_field": np.full(SIZE, np.nan)}, "NaN"),
+        ({"local_field": np.ones((99, 8, 8))}, "do not fit"),
+        ({"path": __file__}, "not a SpiNet-QSM file"),
+    ],
+)
+def test_the_example_checks_what_the_graph_cannot(bad, message, tmp_path):
+    (path,) = export_tflite(small_model(unrolls=1), tmp_path, [SIZE])
+    field, mask = scan()
+    scanned = {"path": str(path), "local_field": field, "mask": mask, **bad}
+    with pytest.raises(ValueError, match=message):
+        reconstruct(**scanned, voxel_size=VOXEL_SIZE, b0_direction=B0_DIRECTION)
 
 
 @pytest.mark.parametrize(

@@ -19,18 +19,20 @@ from ai_edge_litert.interpreter import Interpreter
 def read_metadata(path):
     """The JSON document in a `.tflite` file of SpiNet-QSM, a dict."""
     with open(path, "rb") as file:
-        model = schema.Model.GetRootAs(file.read(), 0)
-    for i in range(model.MetadataLength()):
-        entry = model.Metadata(i)
-        if entry.Name() == b"spinet_qsm":
-            return json.loads(model.Buffers(entry.Buffer()).DataAsNumpy().tobytes())
-    raise SystemExit(f"{path}: not a SpiNet-QSM file")
+        content = file.read()
+    if schema.Model.ModelBufferHasIdentifier(content, 0):
+        model = schema.Model.GetRootAs(content, 0)
+        for i in range(model.MetadataLength()):
+            entry = model.Metadata(i)
+            if entry.Name() == b"spinet_qsm":
+                return json.loads(model.Buffers(entry.Buffer()).DataAsNumpy().tobytes())
+    raise ValueError(f"{path}: not a SpiNet-QSM file")
 
 
 def pad(volume, matrix_size):
     """Zeros around a volume, and the slices that cut it out again."""
     if any(n > m for n, m in zip(volume.shape, matrix_size, strict=True)):
-        raise SystemExit(f"{volume.shape} voxels do not fit into {matrix_size}")
+        raise ValueError(f"{volume.shape} voxels do not fit into {matrix_size}")
     before = [(m - n) // 2 for n, m in zip(volume.shape, matrix_size, strict=True)]
     inside = tuple(slice(b, b + n) for b, n in zip(before, volume.shape, strict=True))
     padded = np.zeros(matrix_size, np.float32)
@@ -52,12 +54,15 @@ def reconstruct(path, local_field, mask, voxel_size, b0_direction, threads=None)
     Returns:
         The susceptibility, float32 `(x, y, z)` [ppm], and a dict of what the solver
         did.
+
+    Raises:
+        ValueError: a volume that does not fit, an empty mask, NaN, or another file.
     """
     mask = np.asarray(mask) > 0
     if not mask.any():
-        raise SystemExit("the mask is empty")
+        raise ValueError("the mask is empty")
     if not np.isfinite(local_field).all():
-        raise SystemExit("the field holds NaN or infinity")
+        raise ValueError("the field holds NaN or infinity")
     matrix_size = read_metadata(path)["matrix_size"]
     field, inside = pad(local_field, matrix_size)
     run = Interpreter(path, num_threads=threads).get_signature_runner("serving_default")
@@ -81,14 +86,17 @@ def main():
     parser.add_argument("--b0_direction", **vector, help="in voxel axes")
     parser.add_argument("--threads", type=int)
     options = parser.parse_args()
-    susceptibility, report = reconstruct(
-        options.model,
-        np.load(options.field),
-        np.load(options.mask),
-        options.voxel_size,
-        options.b0_direction,
-        options.threads,
-    )
+    try:
+        susceptibility, report = reconstruct(
+            options.model,
+            np.load(options.field),
+            np.load(options.mask),
+            options.voxel_size,
+            options.b0_direction,
+            options.threads,
+        )
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     np.save(options.output, susceptibility)
     print(json.dumps(report))
 

@@ -217,7 +217,7 @@ def metadata(model, matrix_size, variant):
         "padding": {
             "inputs": ["local_field", "mask"],
             "value": 0,
-            "where": "any side; crop susceptibility the same way",
-            "boundary": "periodic: opposite faces are neighbours",
+            "position": "volume in the centre; cut susceptibility out again",
+            "margin": "16 voxels or more around the mask, on every side",
         },
     }
