@@ -179,7 +179,8 @@ def test_metadata_describe_the_tensors(tmp_path):
     [
         ({"mask": np.zeros(SIZE)}, "mask is empty"),
         ({"local_field": np.full(SIZE, np.nan)}, "NaN"),
-        ({"local_field": np.ones((99, 8, 8))}, "do not fit"),
+        ({"mask": np.ones((8, 8, 8))}, "differ"),
+        (dict.fromkeys(("local_field", "mask"), np.ones((8, 8, 99))), "do not fit"),
         ({"path": __file__}, "not a SpiNet-QSM file"),
     ],
 )

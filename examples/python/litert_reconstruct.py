@@ -56,9 +56,11 @@ def reconstruct(path, local_field, mask, voxel_size, b0_direction, threads=None)
         did.
 
     Raises:
-        ValueError: a volume that does not fit, an empty mask, NaN, or another file.
+        ValueError: volumes that do not fit, an empty mask, NaN, or another file.
     """
     mask = np.asarray(mask) > 0
+    if mask.shape != np.shape(local_field):
+        raise ValueError(f"field {np.shape(local_field)} and mask {mask.shape} differ")
     if not mask.any():
         raise ValueError("the mask is empty")
     if not np.isfinite(local_field).all():
