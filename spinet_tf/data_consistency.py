@@ -27,11 +27,11 @@ import tensorflow as tf
 from spinet_tf.conjugate_gradient import batch_dot, conjugate_gradient
 from spinet_tf.dipole_kernel import half_spectrum_weights
 from spinet_tf.dipole_operator import (
-    complex_of,
     filter_volume,
     to_channels_first,
     to_channels_last,
 )
+from spinet_tf.fourier import FFT, matrix_size_of
 from spinet_tf.schatten_norm import SchattenNorm
 
 
@@ -52,33 +52,35 @@ class ConsistentSusceptibility(NamedTuple):
 
 
 class SolverSettings(NamedTuple):
-    """When a solve is done; the forward and the backward solve share it.
+    """How a solve is done; the forward and the backward solve share it.
 
     Attributes:
         tolerance: float, relative residual at which a sample stops.
         max_iterations: int, limit for each sample and solve.
+        transform: class of `spinet_tf.fourier`. Defaults to `FFT`.
     """
 
     tolerance: float
     max_iterations: int
+    transform: type = FFT
 
 
 def _solve(rhs, weights, normal, initial, settings):
     """`solve_weighted` without gradients."""
-    shape = tf.shape(rhs)[1:4]
+    matrix_size = matrix_size_of(rhs)
+    dft = settings.transform(matrix_size)
     voxel_weights = to_channels_first(weights)
-    normal = normal[:, tf.newaxis]
-    mean_weight = tf.reduce_mean(voxel_weights, axis=(2, 3, 4), keepdims=True)
-    inverse = complex_of(1 / (normal + mean_weight))
-    multiplicity = half_spectrum_weights(shape, rhs.dtype)
-    diagonal = complex_of(normal)
+    mean_weight = tf.reduce_mean(voxel_weights, axis=(2, 3, 4), keepdims=True)[:, 0]
+    inverse = dft.diagonal(1 / (normal + mean_weight))
+    diagonal = dft.diagonal(normal)
+    multiplicity = half_spectrum_weights(matrix_size, rhs.dtype)
 
     def transform(volume):
-        return tf.signal.rfft3d(to_channels_first(volume))
+        return dft.forward(to_channels_first(volume))
 
     def operator(spectrum):
-        weighted = voxel_weights * tf.signal.irfft3d(spectrum, shape)
-        return diagonal * spectrum + tf.signal.rfft3d(weighted)
+        weighted = voxel_weights * dft.inverse(spectrum)
+        return diagonal * spectrum + dft.forward(weighted)
 
     solution = conjugate_gradient(
         operator,
@@ -89,7 +91,7 @@ def _solve(rhs, weights, normal, initial, settings):
         tolerance=settings.tolerance,
         max_iterations=settings.max_iterations,
     )
-    volume = to_channels_last(tf.signal.irfft3d(solution.value, shape))
+    volume = to_channels_last(dft.inverse(solution.value))
     volume = tf.ensure_shape(volume, rhs.shape)
     return volume, solution.iterations, solution.relative_residual
 
@@ -138,6 +140,9 @@ class DataConsistency(keras.layers.Layer):
         max_iterations: int, limit of each solve. Defaults to 30.
         penalty: `SchattenNorm`, owner of lambda and p. Defaults to a new one.
 
+    Attributes:
+        transform: class of `spinet_tf.fourier`; not saved with a model.
+
     Call arguments:
         adjoint_field: float `(batch, x, y, z, channel)`, Phi^H y.
         kernel: float `(batch, x, y, z // 2 + 1)`, half spectrum of D.
@@ -152,6 +157,8 @@ class DataConsistency(keras.layers.Layer):
     Reference:
         Venkatesh et al., MAGMA 2024, doi 10.1007/s10334-024-01158-7.
     """
+
+    transform = FFT
 
     def __init__(
         self, mm_steps=1, tolerance=1e-4, max_iterations=30, penalty=None, **kwargs
@@ -168,15 +175,16 @@ class DataConsistency(keras.layers.Layer):
     def call(self, adjoint_field, kernel, susceptibility, denoised, mask=None):
         normal = tf.square(kernel)
         estimate = denoised
-        settings = SolverSettings(self.tolerance, self.max_iterations)
+        settings = SolverSettings(self.tolerance, self.max_iterations, self.transform)
         total_iterations = 0
         for _ in range(self.mm_steps):
             weights = self.penalty(susceptibility - denoised)
             scaled = self.penalty.lambda_ * weights
             data = adjoint_field
             if mask is not None:
-                unknown = (1 - mask) * filter_volume(mask * estimate, kernel)
-                data += filter_volume(unknown, kernel)
+                predicted = filter_volume(mask * estimate, kernel, self.transform)
+                unknown = (1 - mask) * predicted
+                data += filter_volume(unknown, kernel, self.transform)
             susceptibility, iterations, residual = solve_weighted(
                 data + scaled * denoised,
                 scaled,

@@ -156,6 +156,13 @@ class Denoiser(keras.layers.Layer):
             layer.build(features)
         self.built = True
 
+    @property
+    def convolutions(self):
+        """All `Convolution` layers, in the order in which they are run."""
+        blocks = self.residual_blocks
+        pairs = [layer for block in blocks for layer in (block.conv_1, block.conv_2)]
+        return [self.entry, *pairs, self.head_1, self.head_2, self.exit]
+
     def call(self, inputs, training=False):
         x = self.entry(inputs)
         for block in self.residual_blocks:

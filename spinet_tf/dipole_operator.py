@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from spinet_tf.dipole_kernel import dipole_kernel
+from spinet_tf.fourier import FFT, matrix_size_of
 
 
 def to_channels_first(volume):
@@ -16,13 +17,7 @@ def to_channels_last(volume):
     return tf.transpose(volume, (0, 2, 3, 4, 1))
 
 
-def complex_of(real):
-    """A complex tensor with this real part (a cast would warn in gradients)."""
-    return tf.complex(real, tf.zeros_like(real))
-
-
-@tf.custom_gradient
-def filter_volume(volume, spectrum):
+def filter_volume(volume, spectrum, transform=FFT):
     """Multiply the spectrum of each channel, F^-1 S F.
 
     With S real and S(k) = S(-k) the operation is its own adjoint, which gives the
@@ -31,16 +26,21 @@ def filter_volume(volume, spectrum):
     Args:
         volume: float `(batch, x, y, z, channel)`.
         spectrum: float `(batch, x, y, z // 2 + 1)`, half spectrum of S.
+        transform: class of `spinet_tf.fourier`. Defaults to `FFT`.
 
     Returns:
         The filtered volume, like `volume`.
     """
-    shape = tf.shape(volume)[1:4]
-    transformed = tf.signal.rfft3d(to_channels_first(volume))
-    filtered = complex_of(spectrum)[:, tf.newaxis] * transformed
-    result = to_channels_last(tf.signal.irfft3d(filtered, shape))
-    result = tf.ensure_shape(result, volume.shape)
-    return result, lambda upstream: (filter_volume(upstream, spectrum), None)
+
+    @tf.custom_gradient
+    def differentiable(volume):
+        dft = transform(matrix_size_of(volume))
+        transformed = dft.forward(to_channels_first(volume))
+        filtered = dft.inverse(dft.diagonal(spectrum) * transformed)
+        result = tf.ensure_shape(to_channels_last(filtered), volume.shape)
+        return result, lambda upstream: filter_volume(upstream, spectrum, transform)
+
+    return differentiable(tf.convert_to_tensor(volume))
 
 
 @keras.saving.register_keras_serializable(package="spinet_tf")
@@ -53,6 +53,9 @@ class DipoleOperator(keras.layers.Layer):
     Args:
         dc_value: float, D(0). Defaults to 0; 1/3 reproduces the published release.
 
+    Attributes:
+        transform: class of `spinet_tf.fourier`; not saved with a model.
+
     Call arguments:
         susceptibility: float `(batch, x, y, z, channel)` [ppm].
         kernel: float `(batch, x, y, z // 2 + 1)`, what `kernel()` returns.
@@ -60,6 +63,8 @@ class DipoleOperator(keras.layers.Layer):
     Returns:
         Local field [ppm], like `susceptibility`.
     """
+
+    transform = FFT
 
     def __init__(self, dc_value=0.0, **kwargs):
         super().__init__(autocast=False, **kwargs)
@@ -71,15 +76,15 @@ class DipoleOperator(keras.layers.Layer):
         return dipole_kernel(matrix_size, voxel_size, b0_direction, self.dc_value)
 
     def call(self, susceptibility, kernel):
-        return filter_volume(susceptibility, kernel)
+        return filter_volume(susceptibility, kernel, self.transform)
 
     def adjoint(self, local_field, kernel):
         """Phi^H: local field to (blurred) susceptibility; D is real, so D again."""
-        return filter_volume(local_field, kernel)
+        return filter_volume(local_field, kernel, self.transform)
 
     def normal(self, susceptibility, kernel):
         """Phi^H Phi, with one pair of transforms."""
-        return filter_volume(susceptibility, tf.square(kernel))
+        return filter_volume(susceptibility, tf.square(kernel), self.transform)
 
     def compute_output_shape(self, susceptibility_shape, kernel_shape=None):
         return susceptibility_shape

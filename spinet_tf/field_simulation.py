@@ -11,7 +11,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from spinet_tf.dipole_kernel import dipole_kernel
-from spinet_tf.dipole_operator import complex_of
+from spinet_tf.fourier import complex_of
 
 
 class FieldErrors(NamedTuple):

@@ -167,7 +167,7 @@ class SpiNetQSM(keras.Model):
         kernel = self.dipole.kernel(tf.shape(field)[1:4], voxel_size, b0_direction)
         adjoint = self.dipole.adjoint(field, kernel)
         if self.channels == 2:
-            adjoint = tf.concat([adjoint, tf.zeros_like(adjoint)], axis=-1)
+            adjoint = tf.pad(adjoint, ((0, 0), (0, 0), (0, 0), (0, 0), (0, 1)))
         return Problem(adjoint, kernel, mask)
 
     def denoise(self, susceptibility, training=False):
@@ -246,6 +246,21 @@ class SpiNetQSM(keras.Model):
         else:
             copy.denoiser.set_weights(self.denoiser.get_weights())
         copy.data_consistency.set_weights(self.data_consistency.get_weights())
+        return copy
+
+    def with_transform(self, transform):
+        """A copy that computes the same by another transform.
+
+        Args:
+            transform: class of `spinet_tf.fourier`. It is not saved with the copy,
+                and copies of the copy go without it.
+
+        Returns:
+            A `SpiNetQSM`.
+        """
+        copy = type(self).from_config(self.get_config())
+        copy.set_weights(self.get_weights())
+        copy.dipole.transform = copy.data_consistency.transform = transform
         return copy
 
     def get_config(self):

@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from spinet_tf import SpiNetQSM
-from tests.grids import geometry
+from spinet_tf.fourier import MatrixDFT
+from tests.grids import GRIDS, geometry
 
 SMALL = {"filters": 4, "blocks": 1, "unrolls": 2}
 VARIANTS = {
@@ -179,6 +180,21 @@ def test_folded_copy_computes_the_same():
         folded(inputs), expected, atol=1e-5 * np.abs(expected).max()
     )
     np.testing.assert_array_equal(folded.folded()(inputs), folded(inputs))
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_matrix_transform_computes_the_same(variant, grid):
+    options = {"tolerance": 1e-10, "dtype": "float64", **VARIANTS[variant]}
+    model = small_model(**options)
+    inputs = scan(grid, np.float64)
+    expected = model(inputs).numpy()
+    matrix = model.with_transform(MatrixDFT)
+    np.testing.assert_allclose(
+        matrix(inputs), expected, atol=1e-8 * np.abs(expected).max()
+    )
+    assert matrix.get_config() == model.get_config()
+    assert model.dipole.transform is not MatrixDFT
 
 
 def test_mixed_precision_is_of_the_cnn_only():

@@ -1,0 +1,107 @@
+"""Reconstruct a susceptibility map with a TensorFlow Lite file; no TensorFlow needed.
+
+    pip install ai-edge-litert numpy
+    python litert_reconstruct.py spinet-qsm-64x64x64.tflite field.npy mask.npy chi.npy \
+        --voxel_size 1 1 1 --b0_direction 0 0 1
+
+`field.npy` is the local field [ppm] and `mask.npy` the region of interest, of the same
+shape, at most that of the file. `chi.npy` is the susceptibility [ppm], float32.
+"""
+
+import argparse
+import json
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+
+
+def read_metadata(path):
+    """The JSON document in a `.tflite` file of SpiNet-QSM, a dict."""
+    with open(path, "rb") as file:
+        content = file.read()
+    if schema.Model.ModelBufferHasIdentifier(content, 0):
+        model = schema.Model.GetRootAs(content, 0)
+        for i in range(model.MetadataLength()):
+            entry = model.Metadata(i)
+            if entry.Name() == b"spinet_qsm":
+                return json.loads(model.Buffers(entry.Buffer()).DataAsNumpy().tobytes())
+    raise ValueError(f"{path}: not a SpiNet-QSM file")
+
+
+def pad(volume, matrix_size):
+    """Zeros around a volume, and the slices that cut it out again."""
+    if any(n > m for n, m in zip(volume.shape, matrix_size, strict=True)):
+        raise ValueError(f"{volume.shape} voxels do not fit into {matrix_size}")
+    before = [(m - n) // 2 for n, m in zip(volume.shape, matrix_size, strict=True)]
+    inside = tuple(slice(b, b + n) for b, n in zip(before, volume.shape, strict=True))
+    padded = np.zeros(matrix_size, np.float32)
+    padded[inside] = volume
+    return padded, inside
+
+
+def reconstruct(path, local_field, mask, voxel_size, b0_direction, threads=None):
+    """Run a file on one scan.
+
+    Args:
+        path: a `.tflite` file of SpiNet-QSM.
+        local_field: `(x, y, z)` [ppm].
+        mask: `(x, y, z)`, nonzero in the region of interest.
+        voxel_size: three floats [mm].
+        b0_direction: three floats, in voxel axes.
+        threads: int. Defaults to the runtime's choice.
+
+    Returns:
+        The susceptibility, float32 `(x, y, z)` [ppm], and a dict of what the solver
+        did.
+
+    Raises:
+        ValueError: volumes that do not fit, an empty mask, NaN, or another file.
+    """
+    mask = np.asarray(mask) > 0
+    if mask.shape != np.shape(local_field):
+        raise ValueError(f"field {np.shape(local_field)} and mask {mask.shape} differ")
+    if not mask.any():
+        raise ValueError("the mask is empty")
+    if not np.isfinite(local_field).all():
+        raise ValueError("the field holds NaN or infinity")
+    matrix_size = read_metadata(path)["matrix_size"]
+    field, inside = pad(local_field, matrix_size)
+    run = Interpreter(path, num_threads=threads).get_signature_runner("serving_default")
+    outputs = run(
+        local_field=field[np.newaxis],
+        mask=pad(mask, matrix_size)[0][np.newaxis],
+        voxel_size=np.array([voxel_size], np.float32),
+        b0_direction=np.array([b0_direction], np.float32),
+    )
+    susceptibility = outputs.pop("susceptibility")[0][inside]
+    return susceptibility, {name: value[0].tolist() for name, value in outputs.items()}
+
+
+def main():
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("model", "field", "mask", "output"):
+        parser.add_argument(name)
+    vector = {"type": float, "nargs": 3, "required": True}
+    parser.add_argument("--voxel_size", **vector, help="mm")
+    parser.add_argument("--b0_direction", **vector, help="in voxel axes")
+    parser.add_argument("--threads", type=int)
+    options = parser.parse_args()
+    try:
+        susceptibility, report = reconstruct(
+            options.model,
+            np.load(options.field),
+            np.load(options.mask),
+            options.voxel_size,
+            options.b0_direction,
+            options.threads,
+        )
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+    np.save(options.output, susceptibility)
+    print(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()
