@@ -12,6 +12,7 @@ from tests.served import in_keras, request, server_process
 
 
 def check_saved_model(model, tmp_path):
+    model = model.folded("float32")
     folder = export_saved_model(model, tmp_path)
     signature = tf.saved_model.load(str(folder)).signatures["serving_default"]
     for size in ((48, 40, 32), (33, 47, 29)):

@@ -12,7 +12,8 @@ from spinet_tf.model_files import load_model
 from spinet_tf.pretrained import PRETRAINED
 from spinet_tf.reconstruct import Reconstructor
 from spinet_tf.serving.flatbuffer import check_self_contained, operators, parse
-from spinet_tf.serving.tflite import SIGNATURE, convert, export_tflite
+from spinet_tf.serving.signatures import DEFAULT_SIGNATURE
+from spinet_tf.serving.tflite import convert, export_tflite
 from tests.grids import B0_DIRECTIONS
 from tests.test_model import VARIANTS, small_model
 
@@ -29,7 +30,7 @@ def scan(size=SIZE, seed=0):
 
 def run_litert(content, field, mask, voxel_size=VOXEL_SIZE, b0_direction=B0_DIRECTION):
     """All outputs of a file, without the batch axis."""
-    run = Interpreter(model_content=content).get_signature_runner(SIGNATURE)
+    run = Interpreter(model_content=content).get_signature_runner(DEFAULT_SIGNATURE)
     outputs = run(
         local_field=field[np.newaxis],
         mask=mask[np.newaxis],
@@ -145,7 +146,7 @@ def test_files_of_several_sizes(tmp_path):
     assert [path.name for path in paths] == names
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(names)
     for path, size in zip(paths, [(8, 9, 10), (11, 8, 8)], strict=True):
-        runner = Interpreter(str(path)).get_signature_runner(SIGNATURE)
+        runner = Interpreter(str(path)).get_signature_runner(DEFAULT_SIGNATURE)
         shapes = {k: v["shape"].tolist() for k, v in runner.get_input_details().items()}
         assert shapes == {
             "local_field": [1, *size],
@@ -159,7 +160,7 @@ def test_metadata_describe_the_tensors(tmp_path):
     (path,) = export_tflite(small_model(unrolls=2), tmp_path, [SIZE])
     metadata = read_metadata(path)
     assert metadata["matrix_size"] == list(SIZE)
-    runner = Interpreter(str(path)).get_signature_runner(SIGNATURE)
+    runner = Interpreter(str(path)).get_signature_runner(DEFAULT_SIGNATURE)
     for kind, details in (
         ("inputs", runner.get_input_details()),
         ("outputs", runner.get_output_details()),

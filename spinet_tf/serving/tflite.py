@@ -26,9 +26,9 @@ from spinet_tf.serving.flatbuffer import (
     serialize,
 )
 from spinet_tf.serving.half_weights import halve_convolutions
+from spinet_tf.serving.signatures import DEFAULT_SIGNATURE, reconstruction
 
 METADATA = "spinet_qsm"
-SIGNATURE = "serving_default"
 SMALLEST_SIZE = 8
 VARIANTS = ("float32", "float16")
 
@@ -112,11 +112,11 @@ def _converted(model, graph):
     with tempfile.TemporaryDirectory() as folder, _without_warnings():
         archive = keras.export.ExportArchive()
         archive.track(model)
-        archive.add_endpoint(SIGNATURE, graph)
+        archive.add_endpoint(DEFAULT_SIGNATURE, graph)
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         archive.write_out(folder, options=options, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(
-            folder, signature_keys=[SIGNATURE]
+            folder, signature_keys=[DEFAULT_SIGNATURE]
         )
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         return converter.convert()
@@ -146,35 +146,17 @@ def reconstruction_graph(model, matrix_size):
     volume = tf.TensorSpec((1, *matrix_size), tf.float32)
     vector = tf.TensorSpec((1, 3), tf.float32)
 
-    def norm(x):
-        return tf.sqrt(tf.reduce_sum(tf.square(x), axis=(1, 2, 3, 4)))
-
     @tf.function(input_signature=[volume, volume, vector, vector], autograph=False)
     def reconstruct(local_field, mask, voxel_size, b0_direction):
-        field = local_field[..., tf.newaxis]
-        problem = model.prepare(
-            {
-                "local_field": field,
-                "mask": mask[..., tf.newaxis],
-                "voxel_size": voxel_size,
-                "b0_direction": b0_direction,
-            }
-        )
-        susceptibility = problem.mask * problem.adjoint_field
-        unrolls = []
-        for _ in range(model.unrolls):
-            unrolls.append(model.unroll(problem, susceptibility))
-            susceptibility = unrolls[-1].susceptibility
-        susceptibility = susceptibility[..., :1]
-        misfit = model.dipole(susceptibility, problem.kernel) - field
-        return {
-            "susceptibility": susceptibility[..., 0],
-            "solver_iterations": tf.stack([u.iterations for u in unrolls], axis=1),
-            "solver_residual": tf.stack([u.relative_residual for u in unrolls], axis=1),
-            "data_consistency": tf.math.divide_no_nan(
-                norm(problem.mask * misfit), norm(problem.mask * field)
-            ),
+        inputs = {
+            "local_field": local_field,
+            "mask": mask,
+            "voxel_size": voxel_size,
+            "b0_direction": b0_direction,
         }
+        results = reconstruction(model, inputs)
+        del results["iterates"]
+        return results
 
     return reconstruct
 
@@ -197,7 +179,7 @@ def metadata(model, matrix_size, variant):
     return {
         "producer": f"spinet-tf {__version__}",
         "variant": variant,
-        "signature": SIGNATURE,
+        "signature": DEFAULT_SIGNATURE,
         "matrix_size": list(matrix_size),
         "unrolls": model.unrolls,
         "lambda": model.lambda_,
