@@ -1,5 +1,6 @@
 """Export a network: `python export.py --model=M.keras --output_dir=served`."""
 
+import re
 from pathlib import Path
 
 from absl import flags
@@ -11,7 +12,9 @@ def define_flags():
     """Flags of the model and of what is written."""
     flags.DEFINE_string("model", None, "A .keras model; default: the one that ships.")
     flags.DEFINE_string(
-        "output_dir", None, "Folder; the SavedModel goes to DIR/1, 2, .."
+        "output_dir",
+        None,
+        "DIR; SavedModels go to DIR/1, 2, ..., TFLite to DIR/tflite.",
     )
     flags.DEFINE_enum(
         "format", "saved_model", ["saved_model", "tflite", "all"], "What."
@@ -23,6 +26,9 @@ def define_flags():
         "max_voxels", 320**3, "Largest volume the SavedModel accepts.", lower_bound=1
     )
     flags.DEFINE_list("sizes", "64x64x64", "Matrix sizes, a TFLite file for each.")
+    flags.DEFINE_enum(
+        "weights", "float32", ["float32", "float16"], "Of the TFLite files."
+    )
     flags.DEFINE_string(
         "notes",
         None,
@@ -46,8 +52,10 @@ def run(options):
     from spinet_tf.model_files import load_model
     from spinet_tf.pretrained import PRETRAINED
     from spinet_tf.serving.saved_model import export_saved_model
+    from spinet_tf.serving.tflite import export_tflite
 
     path = Path(options.model or PRETRAINED)
+    sizes = [_matrix_size(text) for text in options.sizes]
     notes = _notes(path, options.notes)
     model = load_model(path)
     written = []
@@ -61,7 +69,19 @@ def run(options):
                 notes,
             )
         )
+    if options.format in ("tflite", "all"):
+        folder = Path(options.output_dir, "tflite")
+        written += export_tflite(model, folder, sizes, options.weights)
     return written
+
+
+def _matrix_size(text):
+    """Three integers of "64x64x64"."""
+    from spinet_tf.errors import InputError
+
+    if not re.fullmatch(r"\d+x\d+x\d+", text):
+        raise InputError(f"--sizes: expected such as 64x64x64, got {text!r}")
+    return tuple(map(int, text.split("x")))
 
 
 def _notes(model_path, notes):

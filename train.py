@@ -27,9 +27,7 @@ def define_flags():
         "comparison", None, "Heads to compare with TKD and Tikhonov on at the end."
     )
     flags.DEFINE_float("train_fraction", 1.0, "Share of the training set.", 1e-6, 1.0)
-    flags.DEFINE_string(
-        "init_from", None, "A .keras model to start from; narrower ones too."
-    )
+    flags.DEFINE_string("init_from", None, "A .keras model to start from.")
 
     flags.DEFINE_bool("physics", True, "False: one pass of the CNN, nothing else.")
     flags.DEFINE_integer("unrolls", 3, "Rounds of denoiser and solve.", lower_bound=1)
@@ -98,13 +96,12 @@ def build_network(options):
         `SpiNetQSM`, or `DenoiserOnly` with `--nophysics`.
 
     Raises:
-        InputError: `--init_from` is not a model, or does not fit these flags' network.
+        InputError: `--init_from` is not a model, or one of another size.
     """
     from spinet_tf import DenoiserOnly, SpiNetQSM
     from spinet_tf.errors import InputError
     from spinet_tf.model_files import load_model
     from spinet_tf.reconstruct import PRECISIONS
-    from spinet_tf.training.widening import widened_weights
 
     network = (SpiNetQSM if options.physics else DenoiserOnly)(
         unrolls=options.unrolls if options.physics else 1,
@@ -126,13 +123,13 @@ def build_network(options):
         dtype=PRECISIONS[options.precision],
     )
     if options.init_from:
-        trained = load_model(options.init_from).get_weights()
-        try:
-            network.set_weights(widened_weights(trained, network.get_weights()))
-        except ValueError as error:
+        weights = load_model(options.init_from).get_weights()
+        expected = [weight.shape for weight in network.get_weights()]
+        if [weight.shape for weight in weights] != expected:
             raise InputError(
-                f"{options.init_from}: does not fit these flags' network: {error}"
-            ) from error
+                f"{options.init_from}: its network is of another size than these flags'"
+            )
+        network.set_weights(weights)
     return network
 
 

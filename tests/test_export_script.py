@@ -39,6 +39,22 @@ def test_writes_versions_and_tells_what_it_wrote(model_path, tmp_path):
     assert "2 unrolls of 1 step(s), 4 filters, 1 residual blocks" in card
 
 
+def test_writes_both_formats(model_path, tmp_path):
+    result = run_export(
+        f"--model={model_path}",
+        f"--output_dir={tmp_path}",
+        "--format=all",
+        "--sizes=16x16x16,12x9x8",
+        "--weights=float16",
+    )
+    assert result.returncode == 0, result.stderr
+    names = ["spinet-qsm-16x16x16-float16", "spinet-qsm-12x9x8-float16"]
+    files = [tmp_path / "tflite" / f"{name}.tflite" for name in names]
+    written = [tmp_path / "1", *files]
+    assert result.stdout == "".join(f"wrote {path}\n" for path in written)
+    assert all(path.exists() for path in written)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -48,6 +64,8 @@ def test_writes_versions_and_tells_what_it_wrote(model_path, tmp_path):
         (["--output_dir=x", "--max_voxels=0"], "max_voxels"),
         (["--output_dir=/dev/null/x"], "/dev/null/x: cannot be written"),
         (["--output_dir=x", "--notes=missing.md"], "missing.md"),
+        (["--output_dir=x", "--format=all", "--sizes=64"], "64x64x64"),
+        (["--output_dir=/dev/null", "--format=tflite"], "/dev/null"),
     ],
 )
 def test_wrong_flags(arguments, words):

@@ -54,7 +54,7 @@ def test_wrong_flags(arguments, words):
         (["--dataset=nowhere"], ["nowhere"]),
         (["--dataset=qsm_brain/nothing"], ["nothing"]),
         (["--init_from=missing.keras"], ["missing.keras"]),
-        (["--init_from=spinet_tf/weights/pretrained.keras"], ["layers"]),
+        (["--init_from=spinet_tf/weights/pretrained.keras"], ["another size"]),
         (["--strategy=multi_worker"], ["TF_CONFIG"]),
     ],
 )
