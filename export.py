@@ -71,6 +71,7 @@ def run(options):
         )
     if options.format in ("tflite", "all"):
         folder = Path(options.output_dir, "tflite")
+        folder.parent.mkdir(parents=True, exist_ok=True)
         written += export_tflite(model, folder, sizes, options.weights)
     return written
 

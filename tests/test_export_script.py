@@ -42,15 +42,17 @@ def test_writes_versions_and_tells_what_it_wrote(model_path, tmp_path):
 def test_writes_both_formats(model_path, tmp_path):
     result = run_export(
         f"--model={model_path}",
-        f"--output_dir={tmp_path}",
+        f"--output_dir={tmp_path / 'new' / 'served'}",
         "--format=all",
         "--sizes=16x16x16,12x9x8",
         "--weights=float16",
     )
     assert result.returncode == 0, result.stderr
     names = ["spinet-qsm-16x16x16-float16", "spinet-qsm-12x9x8-float16"]
-    files = [tmp_path / "tflite" / f"{name}.tflite" for name in names]
-    written = [tmp_path / "1", *files]
+    files = [
+        tmp_path / "new" / "served" / "tflite" / f"{name}.tflite" for name in names
+    ]
+    written = [tmp_path / "new" / "served" / "1", *files]
     assert result.stdout == "".join(f"wrote {path}\n" for path in written)
     assert all(path.exists() for path in written)
 
