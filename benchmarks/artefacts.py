@@ -2,9 +2,9 @@
 
     python -m benchmarks.artefacts
 
-Times are the best of some rounds; in each round every artefact has its turn, and the
+Times are the fastest of some rounds; in each round every artefact has its turn, and the
 server runs on the same cores as everything else. Errors are relative L2 differences
-to the network itself in float32.
+from the network itself in float32.
 """
 
 import contextlib
@@ -19,6 +19,13 @@ from typing import NamedTuple
 
 from absl import flags
 
+from benchmarks.tflite import (
+    B0_DIRECTION,
+    VOXEL_SIZE,
+    litert_runner,
+    simulated_head,
+    timed,
+)
 from spinet_cli.script import run_script
 
 
@@ -26,49 +33,38 @@ class Artefact(NamedTuple):
     """What is measured.
 
     Attributes:
-        name: str.
         loaded_by: str, who can.
-        size: int, bytes on disk.
-        run: callable from a dict of arrays, a batch of one, to a susceptibility.
+        path: `Path` of the file or folder.
+        runner: callable from field and mask to a callable that reconstructs them.
     """
 
-    name: str
     loaded_by: str
-    size: int
-    run: object
+    path: Path
+    runner: object
 
 
 def define_flags():
     flags.DEFINE_string("model", None, "A .keras model; default: the shipped one.")
-    flags.DEFINE_list("sizes", "64,160", "Edges of the volumes.")
-    flags.DEFINE_integer("rounds", 3, "Rounds of which the best counts.", 1)
+    flags.DEFINE_list("sizes", "64,160", "Voxels along each axis.")
+    flags.DEFINE_integer("runs", 3, "Timed runs of each.", lower_bound=1)
 
 
-def size_on_disk(path):
-    if path.is_file():
-        return path.stat().st_size
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+def megabytes(path):
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file()) / 1e6
 
 
-def head_inputs(size):
-    """The local field of a digital head, a batch of one."""
+def signature_inputs(field, mask):
+    """A batch of one, as the signatures take it."""
     import numpy as np
 
-    from spinet_tf.phantom import digital_head
-    from spinet_tf.simulate import simulate_field
+    from spinet_tf.serving.signatures import INPUTS
 
-    head = digital_head(size)
-    b0_direction = (0.1, -0.2, 0.97)
-    field = simulate_field(
-        head.susceptibility, head.mask, head.voxel_size, b0_direction, 0.002
-    )
-    values = {
-        "local_field": field,
-        "mask": head.mask,
-        "voxel_size": head.voxel_size,
-        "b0_direction": b0_direction,
+    values = (field, mask, VOXEL_SIZE, B0_DIRECTION)
+    return {
+        name: np.asarray(value, np.float32)[np.newaxis]
+        for name, value in zip(INPUTS, values, strict=True)
     }
-    return {k: np.asarray(v, np.float32)[np.newaxis] for k, v in values.items()}
 
 
 def keras_artefact(path):
@@ -77,23 +73,28 @@ def keras_artefact(path):
 
     reconstructor = Reconstructor(load_model(path))
 
-    def run(inputs):
-        return reconstructor(*(value[0] for value in inputs.values())).susceptibility
+    def runner(field, mask):
+        scan = (field, mask, VOXEL_SIZE, B0_DIRECTION)
+        return lambda: reconstructor(*scan).susceptibility
 
-    return Artefact(".keras", "Python with this package", size_on_disk(path), run)
+    return Artefact("Python, this package", path, runner)
 
 
-def saved_model_artefact(folder, precision):
+def saved_model_artefact(folder):
     import tensorflow as tf
 
     signature = tf.saved_model.load(str(folder)).signatures["serving_default"]
 
-    def run(inputs):
-        tensors = {name: tf.constant(value) for name, value in inputs.items()}
-        return signature(**tensors)["susceptibility"].numpy()[0]
+    def runner(field, mask):
+        inputs = signature_inputs(field, mask)
 
-    name = f"SavedModel, {precision}"
-    return Artefact(name, "TensorFlow, TF-Serving", size_on_disk(folder), run)
+        def run():
+            tensors = {name: tf.constant(value) for name, value in inputs.items()}
+            return signature(**tensors)["susceptibility"].numpy()[0]
+
+        return run
+
+    return Artefact("TensorFlow, TF-Serving, C", folder, runner)
 
 
 @contextlib.contextmanager
@@ -111,61 +112,64 @@ def served_artefact(folder):
         address = re.search(r"on (\S+)$", process.stdout.readline())[1]
         remote = RemoteReconstructor(address)
 
-        def run(inputs):
-            return remote.predict(inputs)["susceptibility"][0]
+        def runner(field, mask):
+            scan = (field, mask, VOXEL_SIZE, B0_DIRECTION)
+            return lambda: remote(*scan).susceptibility
 
         try:
-            yield Artefact("the same over gRPC", "any gRPC client", 0, run)
+            yield Artefact("any gRPC client", folder, runner)
         finally:
             process.terminate()
 
 
-def tflite_artefact(folder, model, size, variant):
-    import numpy as np
-    from ai_edge_litert.interpreter import Interpreter
-
+def tflite_artefact(folder, model, edge, variant):
     from spinet_tf.serving.tflite import export_tflite
 
-    (path,) = export_tflite(model, folder, [size], variant)
-    interpreter = Interpreter(str(path), num_threads=os.cpu_count())
-    runner = interpreter.get_signature_runner("serving_default")
+    (path,) = export_tflite(model, folder, [(edge, edge, edge)], variant)
 
-    def run(inputs):
-        return np.array(runner(**inputs)["susceptibility"][0])
+    def runner(field, mask):
+        return litert_runner(path, field, mask, os.cpu_count())
 
-    return Artefact(f"TFLite, {variant}", "LiteRT", path.stat().st_size, run)
+    return Artefact("LiteRT", path, runner)
 
 
-def time_in_turns(artefacts, inputs, rounds):
-    """Best seconds and the answer of each artefact."""
-    answers = [artefact.run(inputs) for artefact in artefacts]
-    seconds = [[] for _ in artefacts]
-    for _ in range(rounds):
-        for artefact, times in zip(artefacts, seconds, strict=True):
-            start = time.perf_counter()
-            artefact.run(inputs)
-            times.append(time.perf_counter() - start)
-    return [min(times) for times in seconds], answers
-
-
-def encoding_seconds(inputs):
-    """What the client does to a request and to its answer, without the wire."""
+def encoding_seconds(field, mask):
+    """What client and server do to a request and to its answer, without the wire."""
     import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2
 
     start = time.perf_counter()
     request = predict_pb2.PredictRequest()
-    for name, value in inputs.items():
+    for name, value in signature_inputs(field, mask).items():
         request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
-    response = predict_pb2.PredictRequest.FromString(request.SerializeToString())
-    tf.make_ndarray(response.inputs["local_field"])
+    received = predict_pb2.PredictRequest.FromString(request.SerializeToString())
+    for value in received.inputs.values():
+        tf.make_ndarray(value)
     return time.perf_counter() - start
+
+
+def report(artefacts, edge, runs):
+    """Measure the artefacts at one size and print a line for each."""
+    from benchmarks.agreement import relative_error
+
+    field, mask = simulated_head(edge)
+    runners = {name: a.runner(field, mask) for name, a in artefacts.items()}
+    results, seconds = timed(runners, runs)
+    reference = next(iter(artefacts))
+    for name, artefact in artefacts.items():
+        print(
+            f"{edge:>4}^3 {name:20}{artefact.loaded_by:27}"
+            f"{megabytes(artefact.path):6.2f}{seconds[name]:9.2f}"
+            f"{seconds[name] / seconds[reference]:7.2f}  "
+            f"{relative_error(results[name], results[reference]):.1e}",
+            flush=True,
+        )
+    print(f"      encoding and decoding {encoding_seconds(field, mask):.3f} s")
 
 
 def main(options):
     import tensorflow as tf
 
-    from benchmarks.agreement import relative_error
     from spinet_tf.model_files import load_model
     from spinet_tf.pretrained import PRETRAINED
     from spinet_tf.serving.saved_model import export_saved_model
@@ -174,37 +178,20 @@ def main(options):
     tf.get_logger().setLevel("ERROR")
     path = Path(options.model or PRETRAINED)
     model = load_model(path)
-    with tempfile.TemporaryDirectory() as temporary, contextlib.ExitStack() as stack:
-        temporary = Path(temporary)
-        folders = {
-            precision: export_saved_model(model, temporary / precision, precision)
-            for precision in ("float32", "bfloat16")
-        }
-        any_size = [
-            keras_artefact(path),
-            *(saved_model_artefact(f, name) for name, f in folders.items()),
-            stack.enter_context(served_artefact(folders["float32"])),
-        ]
-        print(f"{'':20}{'loaded by':26}{'MB':>7}{'size':>6}{'s':>9}{'ratio':>7}  error")
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        folder = Path(folder)
+        artefacts = {".keras": keras_artefact(path)}
+        for precision in ("float32", "bfloat16"):
+            version = export_saved_model(model, folder / precision, precision)
+            artefacts[f"SavedModel {precision}"] = saved_model_artefact(version)
+        served = served_artefact(folder / "float32" / "1")
+        artefacts["the first, over gRPC"] = stack.enter_context(served)
+        print(f" size {'artefact':20}{'loaded by':27}    MB  seconds  ratio  error")
         for edge in map(int, options.sizes):
-            size = (edge, edge, edge)
-            artefacts = [
-                *any_size,
-                *(tflite_artefact(temporary, model, size, name) for name in VARIANTS),
-            ]
-            inputs = head_inputs(size)
-            seconds, answers = time_in_turns(artefacts, inputs, options.rounds)
-            for artefact, time_taken, answer in zip(
-                artefacts, seconds, answers, strict=True
-            ):
-                print(
-                    f"{artefact.name:20}{artefact.loaded_by:26}"
-                    f"{artefact.size / 1e6:7.2f}{edge:5}^3{time_taken:9.2f}"
-                    f"{time_taken / seconds[0]:7.2f}  "
-                    f"{relative_error(answer, answers[0]):.1e}",
-                    flush=True,
-                )
-            print(f"encoding and decoding a request: {encoding_seconds(inputs):.3f} s")
+            for variant in VARIANTS:
+                artefact = tflite_artefact(folder, model, edge, variant)
+                artefacts[f"TFLite {variant}"] = artefact
+            report(artefacts, edge, options.runs)
 
 
 if __name__ == "__main__":
