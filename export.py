@@ -32,7 +32,7 @@ def define_flags():
     flags.DEFINE_string(
         "notes",
         None,
-        "Markdown for the model card; default: README.md beside the model.",
+        "Markdown file to end the model card with.",
     )
     flags.mark_flag_as_required("output_dir")
 
@@ -86,11 +86,13 @@ def _matrix_size(text):
 
 
 def _notes(model_path, notes):
-    """What the model's makers say of it, if they do."""
-    beside = model_path.with_name("README.md")
+    """What the model's makers say of it: for the one that ships, its own card."""
+    from spinet_tf.pretrained import PRETRAINED
+
     if notes:
-        return Path(notes).read_text()
-    return beside.read_text() if beside.is_file() else ""
+        return Path(notes).read_text(errors="replace")
+    shipped = model_path == Path(PRETRAINED)
+    return model_path.with_name("README.md").read_text() if shipped else ""
 
 
 def main(options):

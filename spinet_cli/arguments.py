@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+import re
 
 METHODS = ("spinet", "tkd", "tikhonov")
 FIELD_UNITS = ("ppm", "hz", "rad")
@@ -191,9 +192,9 @@ def _add_serve(parser):
     parser.add_argument("--tls-cert", metavar="FILE", help="PEM certificate chain")
     for flag, default, meaning in (
         ("--concurrent", 1, "requests computed at the same time"),
-        ("--max-waiting", 32, "requests computed or waiting; more are refused"),
+        ("--max-waiting", 16, "requests computed or waiting; more are refused"),
         ("--max-voxels", 320**3, "voxels of a batch; larger ones are refused"),
-        ("--max-message-mb", 512, "MB of a request; larger ones are refused"),
+        ("--max-message-mb", 288, "MB of a request; larger ones are refused"),
     ):
         parser.add_argument(
             flag,
@@ -205,10 +206,9 @@ def _add_serve(parser):
 
 
 def _positive_integer(text):
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value
+    if not re.fullmatch("[0-9]{1,12}", text) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected an integer > 0, got {text!r}")
+    return int(text)
 
 
 def _add_convert(parser):

@@ -81,6 +81,8 @@ def _check_flags(arguments):
         raise InputError("--model and --precision are not for --server, which has both")
     if arguments.tls_ca and not arguments.server:
         raise InputError("--tls-ca goes with --server")
+    if arguments.server == "":
+        raise InputError("--server: expected HOST:PORT, got nothing")
     if not arguments.timeout > 0:
         raise InputError(f"--timeout: expected seconds > 0, got {arguments.timeout:g}")
     ppm_per_unit(arguments.field_units, arguments.b0, arguments.te)
@@ -106,12 +108,14 @@ def _prepare_server(arguments):
         arguments.timeout,
         iterates=bool(arguments.iterates),
     )
-    details = {
-        "Server": arguments.server,
-        "Model": arguments.model_name,
-        "ModelVersion": remote.version,
-    }
-    return remote, details, remote.unrolls
+    details = {"Server": arguments.server, "Model": arguments.model_name}
+
+    def solve(*scan):
+        result = remote(*scan)
+        details["ModelVersion"] = remote.version
+        return result
+
+    return solve, details, remote.unrolls
 
 
 def _prepare_spinet(arguments):

@@ -1,7 +1,9 @@
 """`spinet-qsm serve`: a model server with the protocol of TF-Serving."""
 
 import logging
+import os
 import signal
+import sys
 import threading
 
 from spinet_cli.small_files import read_bytes
@@ -27,13 +29,15 @@ def run(arguments):
     limits = Limits(
         solves=arguments.concurrent,
         waiting=arguments.max_waiting,
-        message_bytes=arguments.max_message_mb * 2**20,
+        message_bytes=min(arguments.max_message_mb * 2**20, 2**31 - 1),
         values=arguments.max_voxels,
     )
     tls = _tls(arguments)
     store = ModelStore(arguments.model_dir)
     model_server = ModelServer(store, arguments.model_name, limits)
-    server, port = start_server(
+    terminated = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: terminated.set())
+    server, port, say_goodbye = start_server(
         model_server, f"{arguments.host}:{arguments.port}", limits, tls
     )
     stop_watching = store.watch()
@@ -42,13 +46,14 @@ def run(arguments):
         f"on {arguments.host}:{port}",
         flush=True,
     )
-    terminated = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: terminated.set())
     try:
         terminated.wait()
     finally:
+        say_goodbye()
         stop_watching()
         server.stop(GRACE_SECONDS).wait()
+        sys.stdout.flush()
+        os._exit(0)  # a solve that nobody waits for any more would hold up the end
 
 
 def _tls(arguments):

@@ -25,7 +25,7 @@ GEOMETRY = {
 def export_small_model(folder, seed=0, **options):
     """Write the next version of a small network; returns the network and the folder."""
     model = small_model(seed, fill_outside=True, initial_p=1.6, **options)
-    return model, export_saved_model(model, folder, max_voxels=40**3)
+    return model, export_saved_model(model, folder, max_voxels=128_000)
 
 
 def request(size=(9, 10, 7), seed=0, batch=2):
@@ -53,7 +53,6 @@ def server_process(model_dir, *flags):
         [sys.executable, "-m", "spinet_tf", *words],
         cwd=ROOT,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
         text=True,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
     ) as process:

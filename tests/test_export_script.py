@@ -28,8 +28,13 @@ def model_path(tmp_path_factory):
 
 
 def test_writes_versions_and_tells_what_it_wrote(model_path, tmp_path):
-    (model_path.parent / "README.md").write_text("Trained on nothing.")
-    result = run_export(f"--model={model_path}", f"--output_dir={tmp_path / 'served'}")
+    notes = tmp_path / "notes.md"
+    notes.write_text("Trained on nothing.")
+    result = run_export(
+        f"--model={model_path}",
+        f"--output_dir={tmp_path / 'served'}",
+        f"--notes={notes}",
+    )
     assert result.returncode == 0, result.stderr
     version = tmp_path / "served" / "1"
     assert result.stdout == f"wrote {version}\n"

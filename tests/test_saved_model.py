@@ -119,22 +119,23 @@ BAD_REQUESTS = {
         ("mask", lambda x: x * [[[[1]]], [[[0]]]]),
         "mask: expected at least",
     ),
-    "voxel": (("voxel_size", lambda x: 0 * x), "voxel_size: expected positive"),
+    "voxel": (("voxel_size", lambda x: 0 * x), "voxel_size: expected 0.01 to 100"),
+    "metres": (("voxel_size", lambda x: 1e30 * x), "voxel_size: expected 0.01 to"),
     "b0": (("b0_direction", lambda x: 0 * x), "b0_direction: expected a vector"),
+    "long": (("b0_direction", lambda x: 1e30 * x), "b0_direction: expected a vector"),
     "huge": (
-        ("local_field", lambda x: np.zeros((1, 41, 40, 40))),
-        "local_field: expected at most 64000 voxels",
+        ("local_field", lambda x: np.zeros((2, 40, 40, 41))),
+        "local_field: expected at most 128000 voxels",
     ),
 }
 
 
-@pytest.fixture(scope="module")
-def graph(exported):
+def graph_of(folder, signature_name):
     """The graph as a model server runs it, which checks no shape beforehand."""
     with tf.Graph().as_default() as graph:
         session = tf.compat.v1.Session(graph=graph)
-        meta = tf.compat.v1.saved_model.load(session, ["serve"], str(exported[1]))
-    signature = meta.signature_def["serving_default"]
+        meta = tf.compat.v1.saved_model.load(session, ["serve"], str(folder))
+    signature = meta.signature_def[signature_name]
     placeholders = {
         name: graph.get_tensor_by_name(info.name)
         for name, info in signature.inputs.items()
@@ -147,12 +148,32 @@ def graph(exported):
     )
 
 
+@pytest.fixture(scope="module")
+def graph(exported):
+    return graph_of(exported[1], "serving_default")
+
+
 @pytest.mark.filterwarnings("ignore:divide by zero")
 @pytest.mark.parametrize("case", BAD_REQUESTS)
 def test_bad_requests_are_told_by_the_graph(graph, case):
     (name, change), message = BAD_REQUESTS[case]
     with pytest.raises(tf.errors.InvalidArgumentError) as error:
         graph(changed(name, change))
+    assert f"assertion failed: [{message}" in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x: x[0], "local_field: expected the axes"),
+        (lambda x: 0 * x, "local_field: it is zero everywhere"),
+        (with_nan, "local_field: expected finite values"),
+    ],
+)
+def test_bad_fields_alone(exported, change, message):
+    run = graph_of(exported[1], "local_field_only")
+    with pytest.raises(tf.errors.InvalidArgumentError) as error:
+        run({"local_field": change(request()["local_field"])})
     assert f"assertion failed: [{message}" in error.value.message
 
 
@@ -166,10 +187,11 @@ def test_result_that_is_not_finite(graph):
 def test_version_folders(exported, tmp_path):
     model, _ = exported
     (tmp_path / "7").mkdir()
+    (tmp_path / "8").write_text("a file")
     (tmp_path / "notes").mkdir()
-    assert export_saved_model(model, tmp_path) == tmp_path / "8"
-    assert versions(tmp_path) == [7, 8]
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["7", "8", "notes"]
+    assert export_saved_model(model, tmp_path) == tmp_path / "9"
+    assert versions(tmp_path) == [7, 9]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["7", "8", "9", "notes"]
     assert not list((tmp_path / "7").iterdir())
 
 

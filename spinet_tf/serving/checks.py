@@ -6,6 +6,8 @@ would come back as an error of some slice deep inside it, and a NaN as a map.
 
 import tensorflow as tf
 
+VOXEL_SIZES = (0.01, 100.0)  # [mm]
+LENGTHS = (1e-3, 1e3)  # of B0's largest component; others would be lost in rounding
 AXES = {
     "local_field": ("batch", "x", "y", "z"),
     "mask": ("batch", "x", "y", "z"),
@@ -21,7 +23,7 @@ def checked(inputs, max_voxels):
         inputs: dict of float32 tensors, `local_field` and `mask` `(batch, x, y, z)`,
             `voxel_size` and `b0_direction` `(batch, 3)`; at run time they may be of
             any shape.
-        max_voxels: int, limit of x * y * z.
+        max_voxels: int, limit of batch * x * y * z.
 
     Returns:
         dict like `inputs`; evaluating it raises `tf.errors.InvalidArgumentError`, with
@@ -42,8 +44,35 @@ def checked(inputs, max_voxels):
     }
 
 
+def checked_field(local_field):
+    """A local field on its own, whose mask is where it is not zero.
+
+    Args:
+        local_field: float32 `(batch, x, y, z)` [ppm].
+
+    Returns:
+        `local_field`; evaluating it raises `tf.errors.InvalidArgumentError` where it
+        is of another rank or zero everywhere.
+    """
+    value = _of_any_shape(local_field)
+    with tf.control_dependencies([_check_rank("local_field", value)]):
+        value = tf.ensure_shape(value, [None] * 4)
+        anywhere = tf.reduce_any(value != 0, axis=[1, 2, 3])
+    check = _require(tf.reduce_all(anywhere), "local_field: it is zero everywhere")
+    with tf.control_dependencies([check]):
+        return tf.identity(value)
+
+
 def checked_result(susceptibility):
-    """The susceptibility, if it is finite."""
+    """A result that is only there if it is finite.
+
+    Args:
+        susceptibility: float32 tensor [ppm].
+
+    Returns:
+        `susceptibility`; evaluating it raises `tf.errors.InvalidArgumentError` where
+        it holds NaN or infinity.
+    """
     check = _require(
         _finite(susceptibility),
         "susceptibility: the result is not finite; is local_field in ppm?",
@@ -80,14 +109,14 @@ def _check_rank(name, value):
 
 def _check_shapes(inputs, max_voxels):
     field_shape = tf.shape(inputs["local_field"])
-    voxels = tf.reduce_prod(tf.cast(field_shape[1:], tf.int64))
+    voxels = tf.reduce_prod(tf.cast(field_shape, tf.int64))
     checks = [
         _require(
             field_shape[0] > 0, "local_field: the batch is empty, shape", field_shape
         ),
         _require(
             voxels <= max_voxels,
-            f"local_field: expected at most {max_voxels} voxels, got the shape",
+            f"local_field: expected at most {max_voxels} voxels in all, got the shape",
             field_shape,
         ),
         _require(
@@ -128,13 +157,18 @@ def _check_values(inputs):
             "mask: expected at least one voxel inside, got an empty mask",
         ),
         _require(
-            tf.reduce_all(inputs["voxel_size"] > 0),
-            "voxel_size: expected positive values in mm, got",
+            _within(inputs["voxel_size"], VOXEL_SIZES),
+            f"voxel_size: expected {VOXEL_SIZES[0]:g} to {VOXEL_SIZES[1]:g} mm, got",
             inputs["voxel_size"],
         ),
         _require(
-            tf.reduce_all(tf.norm(inputs["b0_direction"], axis=-1) > 0),
-            "b0_direction: expected a vector that is not zero, got",
+            _within(tf.reduce_max(tf.abs(inputs["b0_direction"]), axis=-1), LENGTHS),
+            "b0_direction: expected a vector of a length near 1, got",
             inputs["b0_direction"],
         ),
     ]
+
+
+def _within(values, limits):
+    low, high = limits
+    return tf.reduce_all((values >= low) & (values <= high))

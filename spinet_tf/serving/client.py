@@ -18,6 +18,13 @@ from spinet_tf.serving.signatures import DEFAULT_SIGNATURE, INPUTS, UNROLLS_SIGN
 
 UNLIMITED = -1
 RETRY_BUFFER = 2**30  # a request larger than it would not be sent a second time
+REPORT = {
+    "susceptibility",
+    "solver_iterations",
+    "solver_residual",
+    "data_consistency",
+}
+OUTPUTS = {DEFAULT_SIGNATURE: REPORT, UNROLLS_SIGNATURE: {*REPORT, "iterates"}}
 RETRIES = {
     "methodConfig": [
         {
@@ -41,7 +48,7 @@ class RemoteReconstructor:
     before a volume is sent.
 
     Attributes:
-        version: int, of the model.
+        version: int, of the model that answered last.
         unrolls: int, of the model.
 
     Args:
@@ -144,6 +151,7 @@ class RemoteReconstructor:
         for name, value in inputs.items():
             request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
         response = self._call(self._service.Predict, request)
+        self.version = response.model_spec.version.value
         return {
             name: tf.make_ndarray(value) for name, value in response.outputs.items()
         }
@@ -156,7 +164,8 @@ class RemoteReconstructor:
         signatures = get_model_metadata_pb2.SignatureDefMap()
         response.metadata["signature_def"].Unpack(signatures)
         found = signatures.signature_def[self._signature]
-        if set(found.inputs) != set(INPUTS) or "susceptibility" not in found.outputs:
+        missing = OUTPUTS[self._signature] - set(found.outputs)
+        if set(found.inputs) != set(INPUTS) or missing:
             raise InputError(
                 f"{self._address}: model {self._model_name!r} is not a SpiNet-QSM "
                 f"model: its signature {self._signature!r} takes "

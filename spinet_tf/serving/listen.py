@@ -18,18 +18,23 @@ def start_server(model_server, address, limits, tls=None):
         tls: pair of bytes, private key and certificate chain. Defaults to none.
 
     Returns:
-        The running `grpc.Server` and its port.
+        The running `grpc.Server`, its port, and a callable without arguments after
+        which its health is no longer good.
 
     Raises:
         InputError: the address cannot be bound, or the key and certificate not used.
     """
-    rpcs = limits.waiting + 16  # health checks and metadata pass those who wait
+    rpcs = limits.waiting + 16  # for health checks and metadata
     server = grpc.server(
         futures.ThreadPoolExecutor(rpcs),
         options=[
             ("grpc.max_receive_message_length", limits.message_bytes),
             ("grpc.max_send_message_length", -1),
             ("grpc.so_reuseport", 0),
+            # A client that is gone without a word does not hold its place for long.
+            ("grpc.keepalive_time_ms", 60_000),
+            ("grpc.keepalive_timeout_ms", 20_000),
+            ("grpc.keepalive_permit_without_calls", 1),
         ],
         maximum_concurrent_rpcs=rpcs,
     )
@@ -44,9 +49,10 @@ def start_server(model_server, address, limits, tls=None):
         else:
             port = server.add_insecure_port(address)
     except RuntimeError as error:
-        raise InputError(f"{address}: cannot be listened on") from error
+        what = " with this key and certificate" if tls else ""
+        raise InputError(f"{address}: cannot be listened on{what}") from error
     server.start()
-    return server, port
+    return server, port, health_servicer.enter_graceful_shutdown
 
 
 def _handlers(model_server):

@@ -4,8 +4,6 @@ import logging
 import threading
 from pathlib import Path
 
-import tensorflow as tf
-
 from spinet_tf.errors import InputError
 from spinet_tf.serving.saved_model import versions
 from spinet_tf.serving.served_model import ServedModel
@@ -50,8 +48,8 @@ class ModelStore:
             self._tried.add(number)
             try:
                 self.current = ServedModel(self._folder / str(number))
-            except (OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
-                LOG.error("version %d cannot be loaded: %s", number, error)
+            except Exception as error:  # whatever is in the folder, the server lives
+                LOG.error("version %d cannot be loaded: %r", number, error)
             else:
                 LOG.info("version %d is ready", number)
                 return

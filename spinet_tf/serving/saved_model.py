@@ -100,7 +100,8 @@ def _publish(temporary, output_dir):
     """Rename the folder to the next version; another export may be as far as this."""
     temporary.chmod(0o755)
     while True:
-        version = output_dir / str(max(versions(output_dir), default=0) + 1)
+        taken = [int(name) for name in os.listdir(output_dir) if name.isdecimal()]
+        version = output_dir / str(max(taken, default=0) + 1)
         try:
             os.rename(temporary, version)
         except OSError:

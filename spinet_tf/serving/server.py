@@ -6,6 +6,7 @@ model, its newest version. No path and no code comes from the wire.
 
 import contextlib
 import logging
+import re
 import threading
 import time
 from typing import NamedTuple
@@ -28,6 +29,8 @@ from spinet_tf.serving.tensors import (
 )
 
 LOG = logging.getLogger(__name__)
+POLL_SECONDS = 0.5
+LONGEST_SECONDS = 24 * 3600.0
 STATUS_OF_CODE = {code.value[0]: code for code in grpc.StatusCode}
 
 
@@ -37,18 +40,21 @@ class Limits(NamedTuple):
     Attributes:
         solves: int, requests computed at the same time; the others wait.
         waiting: int, requests that wait or are computed; more are refused.
-        message_bytes: int, largest request.
-        values: int, most values of one input.
+        message_bytes: int, bytes of the largest request.
+        values: int, most values of one input, the whole batch together.
     """
 
-    solves: int = 1
-    waiting: int = 32
-    message_bytes: int = 512 * 2**20
-    values: int = 320**3
+    solves: int
+    waiting: int
+    message_bytes: int
+    values: int
 
 
 class ModelServer:
     """Answers for one model.
+
+    The methods take a request's bytes and gRPC's context, return the response, and
+    abort with a status and a line that says what is wrong.
 
     Args:
         store: `ModelStore`.
@@ -65,6 +71,25 @@ class ModelServer:
 
     def predict(self, message, context):
         """PredictionService/Predict."""
+        if not self._waiting.acquire(blocking=False):
+            context.abort(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"{self._limits.waiting} requests wait already",
+            )
+        try:
+            return self._predict(message, context)
+        except TooLarge as error:
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
+        except WireError as error:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        except MemoryError:
+            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "not enough memory")
+        except tf.errors.OpError as error:
+            context.abort(STATUS_OF_CODE[error.error_code], _reason(error))
+        finally:
+            self._waiting.release()
+
+    def _predict(self, message, context):
         request = _parse(predict_pb2.PredictRequest, message, context)
         start = time.monotonic()
         model = self._find(request.model_spec, context)
@@ -74,23 +99,13 @@ class ModelServer:
                 grpc.StatusCode.FAILED_PRECONDITION,
                 f"signature {name!r} not found, there are {sorted(model.signatures)}",
             )
-        try:
-            inputs = self._inputs(request, model.signatures[name])
-            outputs = _outputs(request, model.signatures[name])
-            with self._turn(context):
-                results = model.run(name, inputs, outputs, context.time_remaining())
-        except TooLarge as error:
-            context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
-        except WireError as error:
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
-        except tf.errors.OpError as error:
-            context.abort(STATUS_OF_CODE[error.error_code], _reason(error))
-        LOG.info(
-            "%s %s: %.2f s",
-            name,
-            list(inputs["local_field"].shape),
-            time.monotonic() - start,
-        )
+        inputs = self._inputs(request, model.signatures[name])
+        outputs = _outputs(request, model.signatures[name])
+        del message, request  # each is as large as the volumes
+        with self._turn(context):
+            results = model.run(name, inputs, outputs, _seconds_left(context))
+        shapes = [list(value.shape) for value in inputs.values()]
+        LOG.info("%s %s: %.2f s", name, shapes, time.monotonic() - start)
         response = predict_pb2.PredictResponse()
         self._describe(response.model_spec, model, name)
         for output, value in results.items():
@@ -166,19 +181,25 @@ class ModelServer:
     @contextlib.contextmanager
     def _turn(self, context):
         """Wait until it is this request's turn to compute."""
-        if not self._waiting.acquire(blocking=False):
-            context.abort(
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
-                f"{self._limits.waiting} requests wait already",
-            )
-        with contextlib.ExitStack() as stack:
-            stack.callback(self._waiting.release)
-            if not self._solves.acquire(timeout=context.time_remaining()):
-                context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "waited too long")
-            stack.callback(self._solves.release)
-            if not context.is_active():
-                context.abort(grpc.StatusCode.CANCELLED, "nobody waits for it")
+        while not self._solves.acquire(timeout=POLL_SECONDS):
+            _check_somebody_waits(context)
+        try:
+            _check_somebody_waits(context)
             yield
+        finally:
+            self._solves.release()
+
+
+def _seconds_left(context):
+    # Without a deadline gRPC says so many that no clock can count them.
+    return min(context.time_remaining(), LONGEST_SECONDS)
+
+
+def _check_somebody_waits(context):
+    if _seconds_left(context) <= 0:
+        context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "waited too long")
+    if not context.is_active():
+        context.abort(grpc.StatusCode.CANCELLED, "nobody waits for it")
 
 
 def _parse(message_type, message, context):
@@ -205,4 +226,5 @@ def _outputs(request, signature):
 def _reason(error):
     """What the graph says, without the node it comes from."""
     message = error.message.removeprefix("Graph execution error:").strip()
-    return message.split("\n")[0].removeprefix("assertion failed: ")
+    told = re.match(r"assertion failed: \[(.*?)\]( .*)?", message)
+    return told[1] + (told[2] or "") if told else message.split("\n")[0]

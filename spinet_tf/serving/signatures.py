@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from spinet_tf.serving.checks import checked, checked_result
+from spinet_tf.serving.checks import checked, checked_field, checked_result
 
 VOLUME = (None, None, None, None)
 INPUTS = {
@@ -57,7 +57,7 @@ def signatures(model, max_voxels):
 
     Args:
         model: `SpiNetQSM`, folded.
-        max_voxels: int, largest volume that is accepted.
+        max_voxels: int, voxels of the largest batch that is accepted.
 
     Returns:
         dict of a signature's name to a function and its list of `tf.TensorSpec`.
@@ -75,6 +75,7 @@ def signatures(model, max_voxels):
         return results
 
     def field_only(local_field):
+        local_field = checked_field(local_field)
         batch = tf.shape(local_field)[:1]
         return without_iterates(
             local_field,

@@ -4,6 +4,8 @@ import math
 
 import tensorflow as tf
 
+MOST_AXES = 8
+
 
 class WireError(ValueError):
     """A tensor on the wire that is not what it says, told in one line."""
@@ -31,20 +33,24 @@ def decode_float32(name, proto, max_values):
         TooLarge: more than `max_values` values.
     """
     if proto.dtype != tf.float32.as_datatype_enum:
-        found = tf.dtypes.as_dtype(proto.dtype).name if proto.dtype else "none"
-        raise WireError(f"{name}: expected float32, got {found}")
+        raise WireError(
+            f"{name}: expected float32, got the data type number {proto.dtype}"
+        )
     shape = [dim.size for dim in proto.tensor_shape.dim]
     if proto.tensor_shape.unknown_rank or any(size < 0 for size in shape):
         raise WireError(f"{name}: expected a shape without unknowns, got {shape}")
+    if len(shape) > MOST_AXES:
+        raise WireError(f"{name}: expected up to 4 axes, got {len(shape)}")
     count = math.prod(shape)
-    if count > max_values:
+    if max([count, *shape]) > max_values:
         raise TooLarge(f"{name}: expected at most {max_values} values, got {shape}")
     if proto.tensor_content and len(proto.tensor_content) != 4 * count:
         raise WireError(
             f"{name}: expected {4 * count} bytes for the shape {shape}, "
             f"got {len(proto.tensor_content)}"
         )
-    if not proto.tensor_content and len(proto.float_val) not in (1, count):
+    is_repeated = count > 0 and len(proto.float_val) == 1
+    if not (proto.tensor_content or is_repeated or len(proto.float_val) == count):
         raise WireError(
             f"{name}: expected {count} values for the shape {shape}, "
             f"got {len(proto.float_val)}"
