@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -96,6 +97,7 @@ def test_the_context_is_what_is_copied():
 
 
 def test_what_is_copied_makes_the_package(tmp_path):
+    pytest.importorskip("setuptools", minversion="77")
     for source, target in copied():
         path = tmp_path / target.removeprefix("/")
         if (ROOT / source).is_dir():
