@@ -3,10 +3,11 @@
 import argparse
 import functools
 
+from spinet_cli.arguments_serve import MODEL_NAME, add_serve
+
 METHODS = ("spinet", "tkd", "tikhonov")
 FIELD_UNITS = ("ppm", "hz", "rad")
 PRECISIONS = ("float32", "bfloat16")
-MODEL_NAME = "spinet_qsm"
 
 
 def build_parser(parser_class):
@@ -78,6 +79,15 @@ def _add_reconstruct(parser):
         "--te", type=float, metavar="S", help="echo time in seconds, for rad"
     )
     _add_geometry(field)
+
+    zero = parser.add_argument_group("zero of susceptibility")
+    zero.add_argument(
+        "--reference",
+        default="none",
+        metavar="none|mean|FILE",
+        help="subtract the mean of the brain mask, or that inside the mask FILE on the "
+        "same grid, such as CSF; default none",
+    )
 
     method = parser.add_argument_group("method")
     method.add_argument(
@@ -170,47 +180,6 @@ def _add_simulate(parser):
     _add_geometry(parser)
 
 
-def _add_serve(parser):
-    parser.add_argument(
-        "--model-dir",
-        "--model_dir",
-        required=True,
-        metavar="DIR",
-        help="folder that export.py wrote to; its newest version is served",
-    )
-    parser.add_argument(
-        "--model-name", default=MODEL_NAME, metavar="NAME", help=f"default {MODEL_NAME}"
-    )
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on; default 127.0.0.1"
-    )
-    parser.add_argument(
-        "--port", type=int, default=8500, help="0 takes a free one; default 8500"
-    )
-    parser.add_argument("--tls-key", metavar="FILE", help="encrypt; PEM private key")
-    parser.add_argument("--tls-cert", metavar="FILE", help="PEM certificate chain")
-    for flag, default, meaning in (
-        ("--concurrent", 1, "requests computed at the same time"),
-        ("--max-waiting", 32, "requests computed or waiting; more are refused"),
-        ("--max-voxels", 320**3, "voxels of a batch; larger ones are refused"),
-        ("--max-message-mb", 512, "MB of a request; larger ones are refused"),
-    ):
-        parser.add_argument(
-            flag,
-            type=_positive_integer,
-            default=default,
-            metavar="N",
-            help=f"{meaning}; default {default}",
-        )
-
-
-def _positive_integer(text):
-    value = int(text)
-    if value < 1:
-        raise ValueError
-    return value
-
-
 def _add_convert(parser):
     parser.add_argument(
         "--checkpoint",
@@ -257,6 +226,6 @@ SUBCOMMANDS = {
     "reconstruct": ("reconstruct susceptibility from a local field", _add_reconstruct),
     "evaluate": ("compare a susceptibility map with a reference", _add_evaluate),
     "simulate": ("simulate the local field of a susceptibility map", _add_simulate),
-    "serve": ("serve an exported network over gRPC", _add_serve),
+    "serve": ("serve an exported network over gRPC", add_serve),
     "convert": ("convert the authors' checkpoint to a .keras model", _add_convert),
 }

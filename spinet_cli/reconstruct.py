@@ -22,8 +22,10 @@ from spinet_tf.field_units import check_units, ppm_per_unit
 from spinet_tf.figures import three_planes
 from spinet_tf.model_files import load_model
 from spinet_tf.nifti import check_output_path, read_mask, read_volume, write_volume
+from spinet_tf.orientation import CanonicalAxes, reconstruct_in_canonical_axes
 from spinet_tf.pretrained import PRETRAINED
 from spinet_tf.reconstruct import Reconstructor, reconstruct_classical
+from spinet_tf.referencing import read_reference
 from spinet_tf.volume import check_field, check_same_grid
 
 
@@ -43,10 +45,15 @@ def run(arguments):
         if arguments.iterates:
             stack.enter_context(made_folder(arguments.iterates))
         field_sidecar = _stem(arguments.field) + ".json"
-        check_outputs(outputs, [arguments.field, arguments.mask, field_sidecar])
+        inputs = [arguments.field, arguments.mask, arguments.reference, field_sidecar]
+        check_outputs(outputs, inputs)
         field, mask = _read(arguments)
+        threshold = arguments.mask_threshold
+        reference = read_reference(arguments.reference, field, mask, threshold)
         voxel_size, b0_direction = resolve_geometry(arguments, field)
-        result = solve(field.data, mask.data, voxel_size, b0_direction)
+        result = reconstruct_in_canonical_axes(
+            solve, field.affine, field.data, mask.data, voxel_size, b0_direction
+        )
         details = {
             "Method": arguments.method,
             **method_details,
@@ -57,9 +64,12 @@ def run(arguments):
             "Mask": arguments.mask,
             "VoxelSize": [round(edge, 6) for edge in voxel_size],
             "B0Direction": [round(component, 6) for component in b0_direction],
+            "Axes": CanonicalAxes(field.affine).codes,
+            **_describe_reference(reference, result),
         }
         if "SolverTolerance" in method_details:
             _warn_of_loose_solves(result, method_details["SolverTolerance"])
+        result = reference.apply(result)
         with atomic_paths(outputs) as paths:
             _write(paths, field, mask, voxel_size, result, details)
     print(f"data-consistency error  {result.data_consistency:.4f}")
@@ -185,6 +195,18 @@ def _read(arguments):
     check_units(field.data[mask.data], *units, field.name)
     ppm = field.data * np.float32(ppm_per_unit(*units))
     return dataclasses.replace(field, data=ppm), mask
+
+
+def _describe_reference(reference, result):
+    """Details for the sidecar."""
+    if reference.region is None:
+        return {"Reference": reference.kind}
+    return {
+        "Reference": reference.kind,
+        "ReferenceFile": reference.name,
+        "ReferenceVoxels": int(np.count_nonzero(reference.region)),
+        "ReferenceValue": reference.value(result.susceptibility),
+    }
 
 
 def _write(paths, field, mask, voxel_size, result, details):

@@ -97,6 +97,8 @@ def test_read_json(scan):
         "FieldStrength": None,
         "EchoTime": None,
         "Mask": str(scan / "mask.nii.gz"),
+        "Axes": "RAS",
+        "Reference": "none",
         "Software": "spinet-tf",
         "SoftwareVersion": __version__,
     }
