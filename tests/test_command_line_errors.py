@@ -114,8 +114,11 @@ def test_flagfile_that_is_a_folder(flags, tmp_path):
         ({"mask_threshold": "nan"}, "mask threshold: expected a finite number, .* nan"),
         ({"mask_threshold": 2}, "mask.nii.gz: the mask is empty, no voxel is above 2"),
         ({"model": "a.keras"}, "--model, .* go with the method spinet, got tkd"),
-        ({"iterates": "all"}, "--iterates .* go with the method spinet, got tkd"),
-        ({"precision": "bfloat16"}, "--precision go with the method spinet, got tkd"),
+        ({"iterates": "all"}, "--iterates, .* go with the method spinet, got tkd"),
+        (
+            {"precision": "bfloat16"},
+            "--precision and .* go with the method spinet, got tkd",
+        ),
     ],
 )
 def test_bad_flag_of_reconstruct(flags, tmp_path, changed, message):
