@@ -68,6 +68,8 @@ def _add_reconstruct(parser):
         help="write the map after each unroll there; made if it does not exist",
     )
 
+    _add_report(files)
+
     field = parser.add_argument_group("field")
     field.add_argument(
         "--field-units", choices=FIELD_UNITS, default="ppm", help="default ppm"
@@ -153,6 +155,7 @@ def _add_evaluate(parser):
         metavar="DIR",
         help="write metrics.json and metrics.png there; made if it does not exist",
     )
+    _add_report(parser)
 
 
 def _add_simulate(parser):
@@ -192,6 +195,14 @@ def _add_convert(parser):
     )
     parser.add_argument(
         "--output", required=True, metavar="FILE", help="model to write, .keras"
+    )
+
+
+def _add_report(parser):
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        help="write a web page with pictures, numbers and provenance, .html",
     )
 
 

@@ -231,7 +231,7 @@ def test_full_disk(network_flags, tmp_path, monkeypatch):
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(spinet_cli.reconstruct, "three_planes", fail_halfway)
+    monkeypatch.setattr("spinet_cli.reconstruction_files.three_planes", fail_halfway)
     before = listing(tmp_path)
     result = run("reconstruct", **network_flags, iterates=tmp_path / "iterates")
     assert result.exit_code == 2

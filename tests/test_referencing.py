@@ -15,7 +15,6 @@ from tests.command_line import (
     write_model,
     write_scan,
 )
-from tests.served import export_small_model, server_process
 
 
 def region():
@@ -74,29 +73,15 @@ def test_mean_of_the_region_is_zero(scan, flags, tmp_path, method, choice):
     assert told["ReferenceValue"] == pytest.approx(value, rel=1e-4)
 
 
-def assert_iterates_are_referenced(scan, flags, folder, **method):
-    choice = {"reference": scan / "csf.nii", "iterates": folder / "all"}
-    succeed("reconstruct", **flags, **method, **choice)
-    first, last = (read(folder / "all" / f"unroll-{k}.nii.gz") for k in (1, 2))
+def test_iterates(scan, flags, tmp_path):
+    choice = {"reference": scan / "csf.nii", "iterates": tmp_path / "all"}
+    succeed("reconstruct", **flags, model=scan / "tiny.keras", **choice)
+    first, last = (read(tmp_path / "all" / f"unroll-{k}.nii.gz") for k in (1, 2))
     np.testing.assert_array_equal(last, read(flags["output"]))
     for iterate in (first, last):
         assert abs(iterate[region()].mean(dtype=float)) < 1e-7
         assert not iterate[~mask()].any()
     assert np.abs(first - last).max() > 1e-4
-
-
-def test_iterates(scan, flags, tmp_path):
-    assert_iterates_are_referenced(scan, flags, tmp_path, model=scan / "tiny.keras")
-
-
-def test_server(scan, flags, tmp_path):
-    export_small_model(tmp_path / "models")
-    with server_process(tmp_path / "models") as (_, address):
-        choice = {"reference": scan / "csf.nii"}
-        succeed("reconstruct", **flags, server=address, **choice)
-        alone = read(flags["output"])
-        assert_iterates_are_referenced(scan, flags, tmp_path, server=address)
-    np.testing.assert_allclose(alone, read(flags["output"]), atol=1e-6)
 
 
 def test_only_voxels_in_the_mask_are_averaged(scan, flags, tmp_path):
