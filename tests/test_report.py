@@ -2,6 +2,7 @@
 
 import builtins
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -212,6 +213,29 @@ def test_a_report_that_cannot_be_written(scan, tmp_path, subcommand, report, mes
         flags |= {"reconstruction": scan / "chi.nii.gz"}
         flags |= {"reference": scan / "chi.nii.gz", "output_dir": tmp_path / "scores"}
     refused(tmp_path, message, subcommand, **flags)
+
+
+def test_a_full_disk_leaves_nothing(scan, tmp_path, monkeypatch):
+    def fail_halfway(path, *_):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    for module in ("reconstruction_files", "evaluate"):
+        monkeypatch.setattr(f"spinet_cli.{module}.write_page", fail_halfway)
+    flags = {"mask": scan / "mask.nii.gz", "report": tmp_path / "report.html"}
+    message = "report.html: cannot be written, No space left on device"
+    maps = {"reconstruction": scan / "chi.nii.gz", "reference": scan / "chi.nii.gz"}
+    refused(tmp_path, message, "evaluate", **flags, **maps, output_dir=tmp_path / "s")
+    flags |= {"field": scan / "field.nii.gz", "output": tmp_path / "map.nii"}
+    refused(tmp_path, message, "reconstruct", **flags, method="tkd")
+
+
+def test_a_name_that_is_no_text(scan, tmp_path):
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/chi\xff.nii.gz")
+    shutil.copy(scan / "chi.nii.gz", path)
+    maps = {"reconstruction": path, "reference": path, "mask": scan / "mask.nii.gz"}
+    succeed("evaluate", **maps, report=tmp_path / "report.html")
+    assert "Evaluation of chi?.nii.gz" in open_page(tmp_path / "report.html").text
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
