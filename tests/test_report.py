@@ -11,8 +11,6 @@ import numpy as np
 import pytest
 from matplotlib import image
 
-from spinet_tf.reconstruct import data_consistency_error
-from spinet_tf.residual import field_residual
 from tests.command_line import (
     SHAPE,
     listing,
@@ -89,25 +87,6 @@ def test_hostile_names_are_text(scan, reconstructed):
     assert f"Reconstruction of {HOSTILE}" in reconstructed.text
     assert reconstructed.row("--field") == [str(scan / HOSTILE)]
     assert "<script>alert" not in (scan / "map.html").read_text()
-
-
-def test_residual_is_that_of_the_sidecar(scan):
-    """The same number as the solver's, from the map on disk."""
-    flags = {"field": scan / "field.nii.gz", "mask": scan / "mask.nii.gz"}
-    for method in ({"method": "tikhonov"}, {"model": scan / "tiny.keras"}):
-        succeed("reconstruct", **flags, **method, output=scan / "plain.nii")
-        told = read_json(scan / "plain.json")
-        field = read(scan / "field.nii.gz")
-        residual = field_residual(
-            read(scan / "plain.nii"),
-            field,
-            mask(),
-            told["VoxelSize"],
-            told["B0Direction"],
-        )
-        assert not residual[~mask()].any()
-        share = data_consistency_error(residual + field, field, mask())
-        assert share == pytest.approx(told["DataConsistencyError"], rel=1e-3)
 
 
 def test_report_of_a_classical_method(scan, tmp_path):
