@@ -2,12 +2,12 @@
 
 import argparse
 import functools
-import re
+
+from spinet_cli.arguments_serve import MODEL_NAME, add_serve
 
 METHODS = ("spinet", "tkd", "tikhonov")
 FIELD_UNITS = ("ppm", "hz", "rad")
 PRECISIONS = ("float32", "bfloat16")
-MODEL_NAME = "spinet_qsm"
 
 
 def build_parser(parser_class):
@@ -68,6 +68,8 @@ def _add_reconstruct(parser):
         help="write the map after each unroll there; made if it does not exist",
     )
 
+    _add_report(files)
+
     field = parser.add_argument_group("field")
     field.add_argument(
         "--field-units", choices=FIELD_UNITS, default="ppm", help="default ppm"
@@ -79,6 +81,15 @@ def _add_reconstruct(parser):
         "--te", type=float, metavar="S", help="echo time in seconds, for rad"
     )
     _add_geometry(field)
+
+    zero = parser.add_argument_group("zero of susceptibility")
+    zero.add_argument(
+        "--reference",
+        default="none",
+        metavar="none|mean|FILE",
+        help="subtract the mean of the brain mask, or that inside the mask FILE on the "
+        "same grid, such as CSF; default none",
+    )
 
     method = parser.add_argument_group("method")
     method.add_argument(
@@ -144,6 +155,7 @@ def _add_evaluate(parser):
         metavar="DIR",
         help="write metrics.json and metrics.png there; made if it does not exist",
     )
+    _add_report(parser)
 
 
 def _add_simulate(parser):
@@ -171,46 +183,6 @@ def _add_simulate(parser):
     _add_geometry(parser)
 
 
-def _add_serve(parser):
-    parser.add_argument(
-        "--model-dir",
-        "--model_dir",
-        required=True,
-        metavar="DIR",
-        help="folder that export.py wrote to; its newest version is served",
-    )
-    parser.add_argument(
-        "--model-name", default=MODEL_NAME, metavar="NAME", help=f"default {MODEL_NAME}"
-    )
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on; default 127.0.0.1"
-    )
-    parser.add_argument(
-        "--port", type=int, default=8500, help="0 takes a free one; default 8500"
-    )
-    parser.add_argument("--tls-key", metavar="FILE", help="encrypt; PEM private key")
-    parser.add_argument("--tls-cert", metavar="FILE", help="PEM certificate chain")
-    for flag, default, meaning in (
-        ("--concurrent", 1, "requests computed at the same time"),
-        ("--max-waiting", 16, "requests computed or waiting; more are refused"),
-        ("--max-voxels", 320**3, "voxels of a batch; larger ones are refused"),
-        ("--max-message-mb", 288, "MB of a request; larger ones are refused"),
-    ):
-        parser.add_argument(
-            flag,
-            type=_positive_integer,
-            default=default,
-            metavar="N",
-            help=f"{meaning}; default {default}",
-        )
-
-
-def _positive_integer(text):
-    if not re.fullmatch("[0-9]{1,12}", text) or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected an integer > 0, got {text!r}")
-    return int(text)
-
-
 def _add_convert(parser):
     parser.add_argument(
         "--checkpoint",
@@ -223,6 +195,14 @@ def _add_convert(parser):
     )
     parser.add_argument(
         "--output", required=True, metavar="FILE", help="model to write, .keras"
+    )
+
+
+def _add_report(parser):
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        help="write a web page with pictures, numbers and provenance, .html",
     )
 
 
@@ -257,6 +237,6 @@ SUBCOMMANDS = {
     "reconstruct": ("reconstruct susceptibility from a local field", _add_reconstruct),
     "evaluate": ("compare a susceptibility map with a reference", _add_evaluate),
     "simulate": ("simulate the local field of a susceptibility map", _add_simulate),
-    "serve": ("serve an exported network over gRPC", _add_serve),
+    "serve": ("serve an exported network over gRPC", add_serve),
     "convert": ("convert the authors' checkpoint to a .keras model", _add_convert),
 }

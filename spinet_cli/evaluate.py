@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from spinet_cli.outputs import check_outputs
+from spinet_cli.provenance import check_report_path, provenance, recorded_warnings
 from spinet_tf.atomic_write import atomic_paths, made_folder, write_json
 from spinet_tf.errors import InputError
 from spinet_tf.evaluate import (
@@ -16,6 +17,9 @@ from spinet_tf.evaluate import (
     write_comparison,
 )
 from spinet_tf.nifti import read_mask, read_volume
+from spinet_tf.orientation import CanonicalAxes
+from spinet_tf.page import write_page
+from spinet_tf.report import evaluation_sections, warning_elements
 from spinet_tf.volume import check_field, check_same_grid
 
 LABEL_ROUNDING = 1e-3
@@ -31,28 +35,59 @@ def run(arguments):
     Raises:
         InputError: a file that cannot be used or written.
     """
-    folder = arguments.output_dir
-    outputs = []
+    check_report_path(arguments.report)
+    folder, report = arguments.output_dir, arguments.report
     with contextlib.ExitStack() as stack:
+        messages = stack.enter_context(recorded_warnings())
+        outputs = []
         if folder:
             stack.enter_context(made_folder(folder))
-            outputs = [
+            outputs += [
                 os.path.join(folder, f"metrics.{kind}") for kind in ("json", "png")
             ]
-            check_outputs(outputs, [])
+        if report:
+            outputs.append(report)
+        check_outputs(outputs, [])
         reconstruction, reference, mask, segmentation = _read(arguments)
         maps = reconstruction.data, reference.data, mask.data
         result = evaluate(*maps, segmentation)
         voxel_size = reference.voxel_size or reconstruction.voxel_size or (1, 1, 1)
         with atomic_paths(outputs) as paths:
-            if paths:
+            if folder:
                 write_json(paths[0], result)
-                write_comparison(paths[1], *maps, voxel_size)
+                axes = CanonicalAxes(_affine(reconstruction, reference, mask))
+                turned = map(axes.turn, maps)
+                write_comparison(paths[1], *turned, axes.turn_edges(voxel_size))
+            if report:
+                volumes = (reconstruction, reference, mask)
+                _report(paths[-1], arguments, volumes, voxel_size, result, messages)
     print(format_table({Path(reconstruction.name).name: result}))
     if outputs:
         print()
     for path in outputs:
         print(f"wrote {path}")
+
+
+def _report(path, arguments, volumes, voxel_size, result, messages):
+    name = Path(volumes[0].name).name
+    sections = evaluation_sections(
+        *(volume.data for volume in volumes),
+        _affine(*volumes),
+        voxel_size,
+        result,
+        name,
+    )
+    files = [arguments.reconstruction, arguments.reference, arguments.mask]
+    if arguments.segmentation:
+        files.append(arguments.segmentation)
+    sections["Warnings"] = warning_elements(messages)
+    sections["Provenance"] = provenance(arguments, files)
+    write_page(path, f"Evaluation of {name}", sections)
+
+
+def _affine(*volumes):
+    """The affine that all have that have one."""
+    return next((v.affine for v in volumes if v.affine is not None), None)
 
 
 def _read(arguments):

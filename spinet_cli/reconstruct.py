@@ -3,8 +3,6 @@
 import contextlib
 import dataclasses
 import functools
-import os
-import re
 import sys
 import warnings
 from pathlib import Path
@@ -13,17 +11,25 @@ import numpy as np
 
 from spinet_cli.geometry import resolve_geometry
 from spinet_cli.outputs import check_outputs
+from spinet_cli.provenance import check_report_path, recorded_warnings
+from spinet_cli.reconstruction_files import (
+    Scan,
+    describe,
+    output_paths,
+    without_suffix,
+    write_files,
+)
 from spinet_cli.small_files import read_bytes
-from spinet_tf import __version__
-from spinet_tf.atomic_write import atomic_paths, made_folder, write_json
+from spinet_tf.atomic_write import atomic_paths, made_folder
 from spinet_tf.classical import CLASSICAL_METHODS
 from spinet_tf.errors import InputError
 from spinet_tf.field_units import check_units, ppm_per_unit
-from spinet_tf.figures import three_planes
 from spinet_tf.model_files import load_model
-from spinet_tf.nifti import check_output_path, read_mask, read_volume, write_volume
+from spinet_tf.nifti import check_output_path, read_mask, read_volume
+from spinet_tf.orientation import reconstruct_in_canonical_axes
 from spinet_tf.pretrained import PRETRAINED
 from spinet_tf.reconstruct import Reconstructor, reconstruct_classical
+from spinet_tf.referencing import read_reference
 from spinet_tf.volume import check_field, check_same_grid
 
 
@@ -37,31 +43,29 @@ def run(arguments):
         InputError: a flag or file that cannot be used, or not written.
     """
     _check_flags(arguments)
-    solve, method_details, unrolls = _prepare(arguments)
-    outputs = _output_paths(arguments, unrolls)
     with contextlib.ExitStack() as stack:
+        messages = stack.enter_context(recorded_warnings())
+        solve, method_details, unrolls = _prepare(arguments)
+        outputs = output_paths(arguments, unrolls)
         if arguments.iterates:
             stack.enter_context(made_folder(arguments.iterates))
-        field_sidecar = _stem(arguments.field) + ".json"
-        check_outputs(outputs, [arguments.field, arguments.mask, field_sidecar])
-        field, mask = _read(arguments)
-        voxel_size, b0_direction = resolve_geometry(arguments, field)
-        result = solve(field.data, mask.data, voxel_size, b0_direction)
-        details = {
-            "Method": arguments.method,
-            **method_details,
-            "Field": arguments.field,
-            "FieldUnits": arguments.field_units,
-            "FieldStrength": arguments.b0,
-            "EchoTime": arguments.te,
-            "Mask": arguments.mask,
-            "VoxelSize": [round(edge, 6) for edge in voxel_size],
-            "B0Direction": [round(component, 6) for component in b0_direction],
-        }
+        field_sidecar = without_suffix(arguments.field) + ".json"
+        inputs = [arguments.field, arguments.mask, arguments.reference, field_sidecar]
+        check_outputs(outputs, inputs)
+        scan = _read(arguments)
+        result = reconstruct_in_canonical_axes(
+            solve,
+            scan.field.affine,
+            scan.field.data,
+            scan.mask.data,
+            scan.voxel_size,
+            scan.b0_direction,
+        )
+        details = describe(arguments, method_details, scan, result)
         if "SolverTolerance" in method_details:
             _warn_of_loose_solves(result, method_details["SolverTolerance"])
         with atomic_paths(outputs) as paths:
-            _write(paths, field, mask, voxel_size, result, details)
+            write_files(paths, arguments, scan, result, details, messages)
     print(f"data-consistency error  {result.data_consistency:.4f}")
     print(f"wall time               {result.seconds:.1f} s")
     for path in outputs:
@@ -87,6 +91,7 @@ def _check_flags(arguments):
         raise InputError(f"--timeout: expected seconds > 0, got {arguments.timeout:g}")
     ppm_per_unit(arguments.field_units, arguments.b0, arguments.te)
     check_output_path(arguments.output)
+    check_report_path(arguments.report)
 
 
 def _prepare(arguments):
@@ -106,7 +111,7 @@ def _prepare_server(arguments):
         arguments.model_name,
         read_bytes(arguments.tls_ca) if arguments.tls_ca else None,
         arguments.timeout,
-        iterates=bool(arguments.iterates),
+        iterates=bool(arguments.iterates or arguments.report),
     )
     details = {"Server": arguments.server, "Model": arguments.model_name}
 
@@ -136,6 +141,7 @@ def _prepare_spinet(arguments):
         "Model": Path(path).name,
         "Lambda": model.lambda_,
         "P": model.p,
+        "DipoleAtZero": model.dc_value,
         "Precision": arguments.precision,
         "SolverTolerance": model.tolerance,
     }
@@ -163,56 +169,16 @@ def _warn_of_loose_solves(result, tolerance):
         )
 
 
-def _output_paths(arguments, unrolls):
-    """The map, its sidecar and picture, and the maps of the unrolls."""
-    stem = _stem(arguments.output)
-    paths = [arguments.output, f"{stem}.json", f"{stem}.png"]
-    if arguments.iterates:
-        paths += [
-            os.path.join(arguments.iterates, f"unroll-{k}.nii.gz")
-            for k in range(1, unrolls + 1)
-        ]
-    return paths
-
-
-def _stem(path):
-    return re.sub(r"\.nii(\.gz)?$", "", path, flags=re.IGNORECASE)
-
-
 def _read(arguments):
-    """The local field in ppm, as it is outside the mask too, and the mask."""
+    """The local field in ppm, as it is outside the mask too, and what goes with it."""
     units = (arguments.field_units, arguments.b0, arguments.te)
+    threshold = arguments.mask_threshold
     field = read_volume(arguments.field)
-    mask = read_mask(arguments.mask, arguments.mask_threshold)
+    mask = read_mask(arguments.mask, threshold)
     check_same_grid(field, mask)
     field = check_field(field, mask)
     check_units(field.data[mask.data], *units, field.name)
     ppm = field.data * np.float32(ppm_per_unit(*units))
-    return dataclasses.replace(field, data=ppm), mask
-
-
-def _write(paths, field, mask, voxel_size, result, details):
-    output, sidecar, picture, *iterates = paths
-
-    def write_map(path, data):
-        write_volume(path, data, field, voxel_size, "susceptibility [ppm]")
-
-    write_map(output, result.susceptibility)
-    for path, unroll in zip(iterates, result.unrolls, strict=False):
-        write_map(path, unroll.susceptibility)
-    if result.unrolls:
-        details["SolverIterations"] = [u.iterations for u in result.unrolls]
-        details["SolverResidual"] = [u.relative_residual for u in result.unrolls]
-    write_json(
-        sidecar,
-        {
-            "Units": "ppm",
-            **details,
-            "DataConsistencyError": result.data_consistency,
-            "WallTime": round(result.seconds, 2),
-            "Software": "spinet-tf",
-            "SoftwareVersion": __version__,
-        },
-    )
-    volumes = {"local field": field.data, "susceptibility": result.susceptibility}
-    three_planes(picture, volumes, mask.data, voxel_size=voxel_size)
+    reference = read_reference(arguments.reference, field, mask, threshold)
+    geometry = resolve_geometry(arguments, field)
+    return Scan(dataclasses.replace(field, data=ppm), mask, *geometry, reference)

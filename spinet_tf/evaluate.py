@@ -97,7 +97,7 @@ def format_table(results):
         for name, label, arrow, decimals in metrics:
             values = [result[family].get(name) for result in results.values()]
             if any(value is not None for value in values):
-                cells = (_number(value, decimals) for value in values)
+                cells = (format_number(value, decimals) for value in values)
                 rows.append((label, arrow, *cells))
         blocks.append(_align(title, rows))
     first = next(iter(results.values()))
@@ -110,6 +110,21 @@ def format_table(results):
             rows.append((name, voxels, reference, *cells))
         blocks.append(_align("Regions: mean ± standard deviation [ppm]", rows))
     return "\n\n".join(blocks)
+
+
+def format_number(value, decimals):
+    """A metric as text.
+
+    Args:
+        value: float, or None.
+        decimals: int.
+
+    Returns:
+        str; "-" for a value that is not defined.
+    """
+    if value is None or math.isnan(value):
+        return "-"
+    return f"{value:.{decimals}f}"
 
 
 def write_comparison(path, reconstruction, reference, mask, voxel_size):
@@ -160,12 +175,6 @@ def _check(reconstruction, reference, mask, segmentation=None):
         )
     if not inside.any():
         raise InputError("reference: expected a susceptibility map, got only zeros")
-
-
-def _number(value, decimals):
-    if value is None or math.isnan(value):
-        return "-"
-    return f"{value:.{decimals}f}"
 
 
 def _mean_and_std(region, which):

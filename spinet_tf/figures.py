@@ -41,12 +41,31 @@ def three_planes(
         InputError: if the shapes differ, the mask is empty, the suffix is not that of
             a picture or the file cannot be written.
     """
-    figure = _draw(volumes, _shown_box(volumes, mask), window, unit, voxel_size)
+    figure = draw_three_planes(volumes, mask, window, unit, voxel_size)
     formats = figure.canvas.get_supported_filetypes()
     if Path(path).suffix[1:].lower() not in formats:
         raise InputError(f"{path}: expected a picture's suffix such as .png or .pdf")
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=150)
+
+
+def draw_three_planes(volumes, mask, window, unit, voxel_size):
+    """The picture that `three_planes` writes.
+
+    Args:
+        volumes: as `three_planes`.
+        mask: as `three_planes`.
+        window: as `three_planes`.
+        unit: as `three_planes`.
+        voxel_size: as `three_planes`.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+
+    Raises:
+        InputError: if the shapes differ or the mask is empty.
+    """
+    return _draw(volumes, shown_box(volumes, mask), window, unit, voxel_size)
 
 
 def _draw(volumes, box, window, unit, voxel_size):
@@ -94,8 +113,19 @@ def _draw(volumes, box, window, unit, voxel_size):
     return figure
 
 
-def _shown_box(volumes, mask):
-    """Slices of the mask's bounding box with a margin, or of the whole volume."""
+def shown_box(volumes, mask):
+    """What a picture shows: the mask's bounding box with a margin, or all.
+
+    Args:
+        volumes: dict of title to array `(x, y, z)`.
+        mask: array `(x, y, z)`, the brain where it is greater than 0; None for all.
+
+    Returns:
+        list of three slices.
+
+    Raises:
+        InputError: if the shapes differ or the mask is empty.
+    """
     shapes = {title: np.shape(volume) for title, volume in volumes.items()}
     shape = next(iter(shapes.values()))
     if mask is not None:

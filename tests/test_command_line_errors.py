@@ -114,8 +114,11 @@ def test_flagfile_that_is_a_folder(flags, tmp_path):
         ({"mask_threshold": "nan"}, "mask threshold: expected a finite number, .* nan"),
         ({"mask_threshold": 2}, "mask.nii.gz: the mask is empty, no voxel is above 2"),
         ({"model": "a.keras"}, "--model, .* go with the method spinet, got tkd"),
-        ({"iterates": "all"}, "--iterates .* go with the method spinet, got tkd"),
-        ({"precision": "bfloat16"}, "--precision go with the method spinet, got tkd"),
+        ({"iterates": "all"}, "--iterates, .* go with the method spinet, got tkd"),
+        (
+            {"precision": "bfloat16"},
+            "--precision and .* go with the method spinet, got tkd",
+        ),
     ],
 )
 def test_bad_flag_of_reconstruct(flags, tmp_path, changed, message):
@@ -228,7 +231,7 @@ def test_full_disk(network_flags, tmp_path, monkeypatch):
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(spinet_cli.reconstruct, "three_planes", fail_halfway)
+    monkeypatch.setattr("spinet_cli.reconstruction_files.three_planes", fail_halfway)
     before = listing(tmp_path)
     result = run("reconstruct", **network_flags, iterates=tmp_path / "iterates")
     assert result.exit_code == 2

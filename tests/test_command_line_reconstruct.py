@@ -90,6 +90,7 @@ def test_read_json(scan):
         "Model": "tiny.keras",
         "Lambda": pytest.approx(0.5),
         "P": pytest.approx(1.5),
+        "DipoleAtZero": 0.0,
         "Precision": "float32",
         "SolverTolerance": 1e-4,
         "Field": str(scan / "field.nii.gz"),
@@ -97,6 +98,8 @@ def test_read_json(scan):
         "FieldStrength": None,
         "EchoTime": None,
         "Mask": str(scan / "mask.nii.gz"),
+        "Axes": "RAS",
+        "Reference": "none",
         "Software": "spinet-tf",
         "SoftwareVersion": __version__,
     }

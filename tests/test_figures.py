@@ -3,14 +3,14 @@ import pytest
 from matplotlib import image
 
 from spinet_tf.errors import InputError
-from spinet_tf.figures import _draw, _shown_box, three_planes
+from spinet_tf.figures import draw_three_planes, three_planes
 
 SHAPE = (12, 9, 7)
 VOXEL_SIZE = (1.0, 1.5, 2.0)
 
 
 def planes(volumes, mask=None, window=(-0.1, 0.1)):
-    figure = _draw(volumes, _shown_box(volumes, mask), window, "ppm", VOXEL_SIZE)
+    figure = draw_three_planes(volumes, mask, window, "ppm", VOXEL_SIZE)
     panels = [axes for axes in figure.axes if axes.images]
     return figure, np.reshape(panels, (len(volumes), 3))
 

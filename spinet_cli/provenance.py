@@ -1,0 +1,94 @@
+"""Where a report comes from: flags, files, versions, warnings and the time."""
+
+import contextlib
+import datetime
+import os
+import platform
+import warnings
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from spinet_tf import __version__
+from spinet_tf.errors import InputError
+from spinet_tf.page import table
+
+PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "nibabel", "matplotlib", "nilearn")
+SUFFIXES = (".html", ".htm")
+
+
+def check_report_path(path):
+    """Check the suffix of a report.
+
+    Args:
+        path: what `--report` was given; None for no report.
+
+    Raises:
+        InputError: it is not that of a web page.
+    """
+    if path is not None and Path(path).suffix.lower() not in SUFFIXES:
+        raise InputError(f"{path}: expected a report .html")
+
+
+@contextlib.contextmanager
+def recorded_warnings():
+    """Keep the warnings of a block, which are shown as ever.
+
+    Yields:
+        list of str that grows.
+    """
+    messages, show = [], warnings.showwarning
+
+    def record(message, *args, **kwargs):
+        messages.append(str(message))
+        show(message, *args, **kwargs)
+
+    warnings.showwarning = record
+    try:
+        yield messages
+    finally:
+        warnings.showwarning = show
+
+
+def provenance(arguments, files):
+    """The elements of a section that tells where a report comes from.
+
+    Args:
+        arguments: the parsed flags.
+        files: list of paths that were read or are written.
+
+    Returns:
+        list of elements of `spinet_tf.page`.
+    """
+    flags = {
+        f"--{name.replace('_', '-')}": value
+        for name, value in vars(arguments).items()
+        if value is not None and name != "subcommand"
+    }
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = {
+        "made": now.isoformat(" ", "seconds"),
+        "command": f"spinet-qsm {arguments.subcommand}",
+        "spinet-tf": __version__,
+        "Python": platform.python_version(),
+        **{name: _version(name) for name in PACKAGES},
+    }
+    return [
+        table(made.items(), caption="Software"),
+        table(flags.items(), caption="Flags, the defaults too"),
+        table(
+            [(path, os.path.abspath(path), _size(path)) for path in files],
+            ("", "absolute path", "bytes"),
+            "Files",
+        ),
+    ]
+
+
+def _version(package):
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _size(path):
+    return os.path.getsize(path) if os.path.isfile(path) else "-"

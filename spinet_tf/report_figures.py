@@ -1,0 +1,64 @@
+"""Pictures for a report, beside the three planes."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from spinet_tf.figures import shown_box
+
+PANEL_INCHES = 2.2
+BINS = 100
+
+
+def unroll_planes(maps, mask, voxel_size, window):
+    """The middle axial plane of the map after every unroll, side by side.
+
+    Args:
+        maps: list of float `(x, y, z)`, susceptibility [ppm].
+        mask: `(x, y, z)`, the brain where it is greater than 0.
+        voxel_size: three floats [mm], for the aspect.
+        window: float [ppm], the value shown white; its negative is black.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    box = shown_box({"map": maps[0]}, mask)
+    middle = (box[2].start + box[2].stop) // 2
+    size = (PANEL_INCHES * len(maps), PANEL_INCHES * 1.3)
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(1, len(maps), squeeze=False)[0]
+    for k, (panel, volume) in enumerate(zip(panels, maps, strict=True), start=1):
+        panel.imshow(
+            volume[box[0], box[1], middle].T,
+            origin="lower",
+            cmap="gray",
+            vmin=-window,
+            vmax=window,
+            aspect=voxel_size[1] / voxel_size[0],
+            interpolation="nearest",
+        )
+        panel.set_title(f"unroll {k}")
+        panel.set_axis_off()
+    return figure
+
+
+def histogram(maps, mask):
+    """Histograms of maps inside the mask, the outermost thousandths left out.
+
+    Args:
+        maps: dict of title to float `(x, y, z)`, susceptibility [ppm].
+        mask: `(x, y, z)`, the brain where it is greater than 0.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    inside = {title: volume[mask > 0] for title, volume in maps.items()}
+    limits = [np.percentile(values, (0.1, 99.9)) for values in inside.values()]
+    low, high = np.min(limits), np.max(limits)
+    figure = Figure(figsize=(6, 3), layout="constrained")
+    axes = figure.subplots()
+    for title, values in inside.items():
+        edges = np.linspace(low, high, BINS + 1) if high > low else BINS
+        axes.hist(values, edges, histtype="step", label=title)
+    axes.set(xlabel="susceptibility [ppm]", ylabel="voxels")
+    axes.legend()
+    return figure

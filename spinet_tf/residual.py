@@ -1,0 +1,29 @@
+"""What a susceptibility map leaves of the field."""
+
+import numpy as np
+
+from spinet_tf.dipole_kernel import dipole_kernel
+from spinet_tf.dipole_operator import filter_volume
+
+
+def field_residual(
+    susceptibility, local_field, mask, voxel_size, b0_direction, dc_value=0.0
+):
+    """The residual mask (Phi chi - y).
+
+    Args:
+        susceptibility: float32 `(x, y, z)`, chi [ppm].
+        local_field: float32 `(x, y, z)`, y [ppm].
+        mask: `(x, y, z)`, 0 or 1.
+        voxel_size: three floats [mm].
+        b0_direction: three floats, in voxel axes.
+        dc_value: float, D(0). Defaults to 0.
+
+    Returns:
+        float32 `(x, y, z)` [ppm].
+    """
+    geometry = [np.asarray([v], np.float32) for v in (voxel_size, b0_direction)]
+    kernel = dipole_kernel(np.shape(local_field), *geometry, dc_value)
+    volume = np.asarray(susceptibility, np.float32)[np.newaxis, ..., np.newaxis]
+    predicted = filter_volume(volume, kernel).numpy()[0, ..., 0]
+    return np.where(np.asarray(mask) > 0, predicted - local_field, np.float32(0))

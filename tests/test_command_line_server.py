@@ -1,0 +1,61 @@
+"""`spinet-qsm reconstruct --server` with a reference, iterates and a report."""
+
+import nibabel
+import numpy as np
+import pytest
+from nibabel.orientations import axcodes2ornt, ornt_transform
+
+from tests.command_line import mask, read, read_json, succeed, write_scan
+from tests.served import server_process
+from tests.web_page import open_page
+
+
+@pytest.fixture(scope="module")
+def flags(tmp_path_factory, exported):
+    """Flags that let a server work."""
+    folder = tmp_path_factory.mktemp("scan")
+    write_scan(folder)
+    with server_process(exported[1].parent) as (_, address):
+        yield {
+            "field": folder / "field.nii.gz",
+            "mask": folder / "mask.nii.gz",
+            "server": address,
+        }
+
+
+def test_reference_iterates_and_report(flags, tmp_path):
+    output, report = tmp_path / "map.nii", tmp_path / "map.html"
+    succeed("reconstruct", **flags, output=output)
+    expected = read(output)
+    expected -= expected[mask()].mean(dtype=float) * mask()
+    succeed(
+        "reconstruct",
+        **flags,
+        output=output,
+        reference="mean",
+        iterates=tmp_path / "all",
+    )
+    np.testing.assert_allclose(read(output), expected, atol=1e-6)
+    iterates = sorted((tmp_path / "all").iterdir())
+    np.testing.assert_array_equal(read(iterates[-1]), read(output))
+    assert abs(read(iterates[0])[mask()].mean(dtype=float)) < 1e-7
+    succeed("reconstruct", **flags, output=output, reference="mean", report=report)
+    np.testing.assert_allclose(read(output), expected, atol=1e-6)
+    page = open_page(report)
+    iterations = read_json(tmp_path / "map.json")["SolverIterations"]
+    for k, count in enumerate(iterations, start=1):
+        assert page.row(str(k))[:3] == ["-", "-", str(count)]
+    assert "the map after every unroll" in page.text
+
+
+def test_another_order_of_axes(flags, tmp_path):
+    succeed("reconstruct", **flags, output=tmp_path / "map.nii")
+    there = ornt_transform(axcodes2ornt("RAS"), axcodes2ornt("PSL"))
+    turned = {}
+    for name in ("field", "mask"):
+        image = nibabel.load(flags[name]).as_reoriented(there)
+        turned[name] = tmp_path / f"{name}.nii"
+        nibabel.save(image, turned[name])
+    succeed("reconstruct", **{**flags, **turned}, output=tmp_path / "turned.nii")
+    back = nibabel.as_closest_canonical(nibabel.load(tmp_path / "turned.nii"))
+    np.testing.assert_allclose(back.get_fdata(), read(tmp_path / "map.nii"), atol=1e-6)

@@ -1,0 +1,26 @@
+import pytest
+
+from spinet_tf.reconstruct import data_consistency_error
+from spinet_tf.residual import field_residual
+from tests.command_line import mask, read, read_json, succeed, write_model, write_scan
+
+
+def test_residual_is_that_of_the_sidecar(tmp_path):
+    """The same number as the solver's, from the map on disk."""
+    write_scan(tmp_path)
+    write_model(tmp_path / "tiny.keras")
+    flags = {"field": tmp_path / "field.nii.gz", "mask": tmp_path / "mask.nii.gz"}
+    for method in ({"method": "tikhonov"}, {"model": tmp_path / "tiny.keras"}):
+        succeed("reconstruct", **flags, **method, output=tmp_path / "plain.nii")
+        told = read_json(tmp_path / "plain.json")
+        field = read(tmp_path / "field.nii.gz")
+        residual = field_residual(
+            read(tmp_path / "plain.nii"),
+            field,
+            mask(),
+            told["VoxelSize"],
+            told["B0Direction"],
+        )
+        assert not residual[~mask()].any()
+        share = data_consistency_error(residual + field, field, mask())
+        assert share == pytest.approx(told["DataConsistencyError"], rel=1e-3)
