@@ -26,6 +26,7 @@ METHODS = {
 AMOUNTS = ("complete", "limited")
 DATASET = "qsm_brain/patches_32"
 NOISES = (0.001, 0.004)
+HIGHEST_BAR = 100  # [%]
 
 
 def define_flags():
@@ -70,7 +71,10 @@ def metrics_on_test_patches(options, folder):
 
 
 def draw(path, results):
-    """NRMSE of each method, a pair of bars for complete and limited data."""
+    """NRMSE of each method, a pair of bars for complete and limited data.
+
+    A bar that would be higher than `HIGHEST_BAR` is cut there; its number is not.
+    """
     import numpy as np
     from matplotlib.figure import Figure
 
@@ -80,12 +84,13 @@ def draw(path, results):
     for index, (panel, noise) in enumerate(zip(panels, NOISES, strict=True)):
         for side, amount in enumerate(AMOUNTS):
             heights = [results[amount, m]["metrics"][index][0] for m in METHODS]
-            bars = panel.bar(at + 0.4 * side, heights, 0.38, label=f"{amount} data")
-            panel.bar_label(bars, fmt="%.1f", fontsize=8)
+            shown = np.minimum(heights, HIGHEST_BAR)
+            bars = panel.bar(at + 0.4 * side, shown, 0.38, label=f"{amount} data")
+            panel.bar_label(bars, [f"{h:.1f}" for h in heights], fontsize=8)
         panel.set_xticks(at + 0.2, METHODS)
         panel.set_title(f"field noise {noise:g} ppm")
     panels[0].set_ylabel("NRMSE, demeaned [%]")
-    panels[0].legend(loc="lower right")
+    panels[0].legend(loc="upper left")
     figure.savefig(path, dpi=110)
 
 
