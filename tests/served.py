@@ -14,7 +14,7 @@ from tensorflow_serving.apis import predict_pb2
 
 from spinet_tf.serving.saved_model import export_saved_model
 from tests.conftest import ROOT
-from tests.test_model import small_model
+from tests.test_model import perturbed_model
 
 GEOMETRY = {
     "voxel_size": np.float32([[1, 1, 1], [0.7, 1.2, 2.0]]),
@@ -24,7 +24,7 @@ GEOMETRY = {
 
 def export_small_model(folder, seed=0, **options):
     """Write the next version of a small network; returns the network and the folder."""
-    model = small_model(seed, fill_outside=True, initial_p=1.6, **options)
+    model = perturbed_model(seed=seed, fill_outside=True, initial_p=1.6, **options)
     return model, export_saved_model(model, folder, max_voxels=128_000)
 
 

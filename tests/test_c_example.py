@@ -127,7 +127,7 @@ def test_the_graph_refuses_a_nan(run, tmp_path):
 
 def test_the_graph_refuses_a_shape(run, tmp_path):
     field = np.zeros((16, 16, 16), np.float32)
-    message = f"local_field: expected at most {MAX_VOXELS} voxels, got the shape"
+    message = f"local_field: expected at most {MAX_VOXELS} voxels in all, got the shape"
     assert_fails(run(field, field), 1, message, tmp_path / "chi.raw")
 
 

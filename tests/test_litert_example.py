@@ -14,8 +14,8 @@ from examples.python.litert_reconstruct import reconstruct
 from spinet_tf.reconstruct import Reconstructor
 from spinet_tf.serving.tflite import export_tflite
 from tests.conftest import ROOT
-from tests.test_model import small_model
-from tests.test_tflite import SIZE, perturbed_model, scan
+from tests.test_model import perturbed_model, small_model
+from tests.test_tflite import SIZE, scan
 
 
 @pytest.mark.parametrize(
@@ -26,14 +26,25 @@ from tests.test_tflite import SIZE, perturbed_model, scan
         ({"mask": np.ones((8, 8, 8))}, "differ"),
         (dict.fromkeys(("local_field", "mask"), np.ones((8, 8, 99))), "do not fit"),
         ({"path": __file__}, "not a SpiNet-QSM file"),
+        (dict.fromkeys(("local_field", "mask"), np.ones((1, *SIZE))), "three axes"),
+        ({"voxel_size": (1, 0, 1)}, "voxel size"),
+        ({"b0_direction": (0, 0, 0)}, "B0 direction"),
+        ({"local_field": np.full(SIZE, 1e37)}, "not finite"),
     ],
 )
 def test_the_example_checks_what_the_graph_cannot(bad, message, tmp_path):
     (path,) = export_tflite(small_model(unrolls=1), tmp_path, [SIZE])
     field, mask = scan()
-    scanned = {"path": str(path), "local_field": field, "mask": mask, **bad}
+    scanned = {
+        "path": str(path),
+        "local_field": field,
+        "mask": mask,
+        "voxel_size": VOXEL_SIZE,
+        "b0_direction": B0_DIRECTION,
+        **bad,
+    }
     with pytest.raises(ValueError, match=message):
-        reconstruct(**scanned, voxel_size=VOXEL_SIZE, b0_direction=B0_DIRECTION)
+        reconstruct(**scanned)
 
 
 def test_in_a_fresh_environment_without_tensorflow(tmp_path):

@@ -40,6 +40,20 @@ def small_model(seed=0, **options):
     return SpiNetQSM(**{**SMALL, **options})
 
 
+def perturbed_model(**options):
+    """A small model whose weights are all in use: biases and statistics not zero."""
+    model = small_model(**options)
+    rng = np.random.default_rng(0)
+    for block in model.denoiser.residual_blocks:
+        for norm in (block.norm_1, block.norm_2):
+            norm.beta.assign(0.1 * rng.standard_normal(norm.beta.shape))
+            norm.moving_mean.assign(0.1 * rng.standard_normal(norm.beta.shape))
+            norm.moving_variance.assign(1 + rng.random(norm.beta.shape))
+    exit_kernel = model.denoiser.exit.kernel
+    exit_kernel.assign(exit_kernel + 0.2)
+    return model
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_output_is_real_masked_and_finite(variant):
     inputs = scan()

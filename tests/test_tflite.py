@@ -15,7 +15,7 @@ from spinet_tf.serving.flatbuffer import check_self_contained, operators, parse
 from spinet_tf.serving.signatures import DEFAULT_SIGNATURE
 from spinet_tf.serving.tflite import convert, export_tflite
 from tests.grids import B0_DIRECTIONS
-from tests.test_model import VARIANTS, small_model
+from tests.test_model import VARIANTS, perturbed_model, small_model
 
 SIZE = (10, 9, 13)
 BOUND = {"float32": 1e-4, "float16": 1e-2}
@@ -38,20 +38,6 @@ def run_litert(content, field, mask, voxel_size=VOXEL_SIZE, b0_direction=B0_DIRE
         b0_direction=np.array([b0_direction], np.float32),
     )
     return {name: value[0] for name, value in outputs.items()}
-
-
-def perturbed_model(**options):
-    """A small model whose weights are all in use: biases and statistics not zero."""
-    model = small_model(**options)
-    rng = np.random.default_rng(0)
-    for block in model.denoiser.residual_blocks:
-        for norm in (block.norm_1, block.norm_2):
-            norm.beta.assign(0.1 * rng.standard_normal(norm.beta.shape))
-            norm.moving_mean.assign(0.1 * rng.standard_normal(norm.beta.shape))
-            norm.moving_variance.assign(1 + rng.random(norm.beta.shape))
-    exit_kernel = model.denoiser.exit.kernel
-    exit_kernel.assign(exit_kernel + 0.2)
-    return model
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

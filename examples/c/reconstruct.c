@@ -111,14 +111,17 @@ static int read_volume(const char *path, const int64_t size[4], TF_Tensor **tens
 
 static int write_volume(const char *path, const TF_Tensor *tensor)
 {
+    /* Beside it and then renamed: what was there before stays until it is complete. */
+    char temporary[4096];
+    int length = snprintf(temporary, sizeof temporary, "%s.part", path);
     size_t bytes = TF_TensorByteSize(tensor);
-    FILE *file = fopen(path, "wb");
+    FILE *file = length < (int)sizeof temporary ? fopen(temporary, "wb") : NULL;
     if (!file)
         return fail(BAD_USE, path, "cannot be written");
     int complete = fwrite(TF_TensorData(tensor), 1, bytes, file) == bytes;
-    if (fclose(file) == 0 && complete)
+    if (fclose(file) == 0 && complete && rename(temporary, path) == 0)
         return 0;
-    remove(path);
+    remove(temporary);
     return fail(BAD_USE, path, "cannot be written");
 }
 

@@ -59,12 +59,18 @@ def reconstruct(path, local_field, mask, voxel_size, b0_direction, threads=None)
         ValueError: volumes that do not fit, an empty mask, NaN, or another file.
     """
     mask = np.asarray(mask) > 0
+    if mask.ndim != 3:
+        raise ValueError(f"expected volumes of three axes, got {mask.ndim}")
     if mask.shape != np.shape(local_field):
         raise ValueError(f"field {np.shape(local_field)} and mask {mask.shape} differ")
     if not mask.any():
         raise ValueError("the mask is empty")
     if not np.isfinite(local_field).all():
         raise ValueError("the field holds NaN or infinity")
+    if not np.all(np.asarray(voxel_size) > 0):
+        raise ValueError(f"the voxel size {voxel_size} is not positive")
+    if not np.any(b0_direction):
+        raise ValueError("the B0 direction is zero")
     matrix_size = read_metadata(path)["matrix_size"]
     field, inside = pad(local_field, matrix_size)
     run = Interpreter(path, num_threads=threads).get_signature_runner("serving_default")
@@ -75,6 +81,8 @@ def reconstruct(path, local_field, mask, voxel_size, b0_direction, threads=None)
         b0_direction=np.array([b0_direction], np.float32),
     )
     susceptibility = outputs.pop("susceptibility")[0][inside]
+    if not np.isfinite(susceptibility).all():
+        raise ValueError("the result is not finite; is the field in ppm?")
     return susceptibility, {name: value[0].tolist() for name, value in outputs.items()}
 
 

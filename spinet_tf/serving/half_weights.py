@@ -40,6 +40,9 @@ def _halve(model, graph):
             restored[buffer] = weights
             conversions.append(_conversion(model, graph, weights))
         operator.inputs = [volume, restored[buffer], *bias]
+    for operator in graph.operators:
+        if any(i >= 0 and graph.tensors[i].buffer in restored for i in operator.inputs):
+            raise RuntimeError("weights of a convolution are read by something else")
     for buffer in restored:
         model.buffers[buffer].data = None
     graph.operators = conversions + graph.operators
@@ -49,6 +52,8 @@ def _conversion(model, graph, index):
     """Operator that gives a constant float32 tensor its values, from float16 ones."""
     tensor = graph.tensors[index]
     data = np.asarray(model.buffers[tensor.buffer].data, np.uint8)
+    if not np.isfinite(data.view(np.float32).astype(np.float16)).all():
+        raise RuntimeError("a weight is too large for float16")
     half = schema.TensorT()
     half.name = tensor.name + b"/float16"
     half.shape = tensor.shape
