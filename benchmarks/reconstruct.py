@@ -3,8 +3,10 @@
     python -m benchmarks.reconstruct --sizes 64,96,160 --precision float32,bfloat16
 
 The floor is the CNN's convolutions alone, as many and as large as in the
-reconstruction, timed right after it in the same process. Each configuration has a
-process of its own, so that peak memory is its own.
+reconstruction, timed right after it in the same process. --tiled tells beside it what
+it takes with the CNN where the mask can change its answer only, and how far apart the
+two results are. Each configuration has a process of its own, so that peak memory is its
+own.
 """
 
 import importlib.metadata
@@ -29,10 +31,16 @@ class Configuration(NamedTuple):
     model: str | None
     field: str | None
     mask: str | None
+    memory_limit: float | None = None  # GB
+    tiled: bool = False
 
 
 class Measurement(NamedTuple):
-    """What was measured; times in seconds, `first_call` with tracing, memory in MB."""
+    """What was measured; times in seconds, `first_call` with tracing, memory in MB.
+
+    `tiled` is the time with the CNN where the mask can change its answer, `difference`
+    the relative L2 difference of the results; both are None where not asked for.
+    """
 
     matrix_size: tuple[int, int, int]
     total: float
@@ -40,18 +48,32 @@ class Measurement(NamedTuple):
     first_call: float
     iterations: list[int]
     peak_memory: float
+    tiled: float | None = None
+    difference: float | None = None
 
 
 def measure(configuration):
-    """Reconstruct twice, then run the convolutions alone."""
+    """Reconstruct twice, then run what it is compared with."""
+    import numpy as np
+
     from spinet_tf.reconstruct import Reconstructor
 
     scan = load_scan(configuration)
-    reconstructor = Reconstructor(load_network(configuration), configuration.precision)
+    network, limit = load_network(configuration), configuration.memory_limit
+    reconstructor = Reconstructor(
+        network, configuration.precision, limit and int(limit * 1e9)
+    )
     first_call = reconstructor(*scan).seconds
     reconstruction = reconstructor(*scan)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     matrix_size = scan[0].shape
+    tiled = difference = None
+    if configuration.tiled:
+        in_tiles = Reconstructor(network, configuration.precision, tiled=True)
+        in_tiles(*scan)
+        found, _, _, tiled = in_tiles(*scan)
+        difference = np.linalg.norm(reconstruction.susceptibility - found)
+        difference /= np.linalg.norm(reconstruction.susceptibility)
     return Measurement(
         matrix_size=matrix_size,
         total=reconstruction.seconds,
@@ -59,6 +81,8 @@ def measure(configuration):
         first_call=first_call,
         iterations=[unroll.iterations for unroll in reconstruction.unrolls],
         peak_memory=peak / (2**20 if sys.platform == "darwin" else 2**10),
+        tiled=tiled,
+        difference=difference,
     )
 
 
@@ -127,6 +151,8 @@ def define_flags():
         "field", None, "Local field [ppm], NIfTI, instead of simulated volumes."
     )
     flags.DEFINE_string("mask", None, "Brain mask that goes with --field, NIfTI.")
+    flags.DEFINE_float("memory_limit", None, "GB that a reconstruction may take.")
+    flags.DEFINE_bool("tiled", False, "Compare with the CNN where it matters only.")
 
 
 def main(options):
@@ -139,13 +165,19 @@ def main(options):
     print(f"{os.cpu_count()} cores, TensorFlow {tensorflow}")
     print(
         f"{'size':>11}  precision  total s  floor s  ratio  first call s  "
-        "peak MB  iterations"
+        "peak MB  iterations" + "  tiled s  difference" * options.tiled
     )
     for size in sizes:
         for precision in options.precision:
             measured = measure_alone(
                 Configuration(
-                    size, precision, options.model, options.field, options.mask
+                    size,
+                    precision,
+                    options.model,
+                    options.field,
+                    options.mask,
+                    options.memory_limit,
+                    options.tiled,
                 )
             )
             print(
@@ -153,7 +185,12 @@ def main(options):
                 f"{measured.total:7.2f}  {measured.floor:7.2f}  "
                 f"{measured.total / measured.floor:5.2f}  "
                 f"{measured.first_call:12.2f}  {measured.peak_memory:7.0f}  "
-                f"{' '.join(map(str, measured.iterations))}",
+                f"{' '.join(map(str, measured.iterations)):<10}"
+                + (
+                    f"  {measured.tiled:7.2f}  {measured.difference:10.1e}"
+                    if options.tiled
+                    else ""
+                ),
                 flush=True,
             )
 

@@ -104,6 +104,13 @@ def _add_reconstruct(parser):
         default="float32",
         help="of the CNN; the physics is float32; default float32",
     )
+    method.add_argument(
+        "--memory-limit",
+        type=float,
+        metavar="GB",
+        help="memory to take, in 10^9 bytes; a smaller one is slower; default what "
+        "the machine has left",
+    )
 
     server = parser.add_argument_group("model server")
     server.add_argument(

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import math
 import sys
 import warnings
 from pathlib import Path
@@ -74,19 +75,26 @@ def run(arguments):
 
 def _check_flags(arguments):
     """What can be refused without reading a file."""
+    limit = arguments.memory_limit
     of_network = arguments.model or arguments.precision != "float32"
+    of_network = of_network or limit is not None
     of_spinet = of_network or arguments.iterates or arguments.server
     if arguments.method != "spinet" and of_spinet:
         raise InputError(
-            "--model, --iterates, --precision and --server go with the method spinet, "
-            f"got {arguments.method}"
+            "--model, --iterates, --precision, --memory-limit and --server go with the "
+            f"method spinet, got {arguments.method}"
         )
     if arguments.server and of_network:
-        raise InputError("--model and --precision are not for --server, which has both")
+        raise InputError(
+            "--model, --precision and --memory-limit are not for --server, which has "
+            "its own"
+        )
     if arguments.tls_ca and not arguments.server:
         raise InputError("--tls-ca goes with --server")
     if arguments.server == "":
         raise InputError("--server: expected HOST:PORT, got nothing")
+    if limit is not None and not 0 < limit < math.inf:
+        raise InputError(f"--memory-limit: expected GB > 0, got {limit:g}")
     if not arguments.timeout > 0:
         raise InputError(f"--timeout: expected seconds > 0, got {arguments.timeout:g}")
     ppm_per_unit(arguments.field_units, arguments.b0, arguments.te)
@@ -136,7 +144,10 @@ def _prepare_spinet(arguments):
             flush=True,
         )
 
-    reconstructor = Reconstructor(model, arguments.precision)
+    limit = arguments.memory_limit
+    reconstructor = Reconstructor(
+        model, arguments.precision, None if limit is None else int(limit * 1e9)
+    )
     details = {
         "Model": Path(path).name,
         "Lambda": model.lambda_,

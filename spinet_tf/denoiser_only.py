@@ -23,8 +23,7 @@ class DenoiserOnly(SpiNetQSM):
         super().__init__(unrolls=unrolls, **kwargs)
         self.data_consistency.trainable = False
 
-    def unroll(self, problem, susceptibility, training=False):
-        denoised = self.denoise(susceptibility, training)
+    def fit_data(self, problem, susceptibility, denoised):
         samples = tf.shape(denoised)[:1]
         return Unroll(
             problem.mask * denoised,

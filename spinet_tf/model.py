@@ -170,10 +170,20 @@ class SpiNetQSM(keras.Model):
             adjoint = tf.pad(adjoint, ((0, 0), (0, 0), (0, 0), (0, 0), (0, 1)))
         return Problem(adjoint, kernel, mask)
 
-    def denoise(self, susceptibility, training=False):
-        """Z = D_w(chi), in ppm."""
+    def denoise(self, susceptibility, training=False, network=None):
+        """Z = D_w(chi), in ppm.
+
+        Args:
+            susceptibility: float `(batch, x, y, z, channel)` [ppm].
+            training: bool. Defaults to False.
+            network: callable to use in place of N_w, which is told of `training` by
+                name. Defaults to None: `self.denoiser`.
+
+        Returns:
+            Like `susceptibility`.
+        """
         normalised = (susceptibility - self.chi_mean) / self.chi_std
-        result = self.denoiser(
+        result = (network or self.denoiser)(
             tf.cast(normalised, self.compute_dtype), training=training
         )
         result = tf.cast(result, susceptibility.dtype) * self.chi_std
@@ -191,6 +201,19 @@ class SpiNetQSM(keras.Model):
             An `Unroll`.
         """
         denoised = self.denoise(susceptibility, training)
+        return self.fit_data(problem, susceptibility, denoised)
+
+    def fit_data(self, problem, susceptibility, denoised):
+        """What follows the denoiser in an unroll.
+
+        Args:
+            problem: `Problem`.
+            susceptibility: float `(batch, x, y, z, channel)`, chi_{k-1} [ppm], masked.
+            denoised: like `susceptibility`, z_k.
+
+        Returns:
+            An `Unroll`.
+        """
         consistent = self.data_consistency(
             problem.adjoint_field,
             problem.kernel,

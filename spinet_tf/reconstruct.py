@@ -1,5 +1,6 @@
 """Local field in, susceptibility out: what every front end calls."""
 
+import functools
 import math
 import time
 from typing import NamedTuple
@@ -11,6 +12,15 @@ from spinet_tf.available_memory import check_fits_in_memory
 from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.dipole_operator import filter_volume
 from spinet_tf.errors import InputError
+from spinet_tf.reconstruction_memory import (
+    check_memory,
+    feature_map_budget,
+    format_size,
+    value_bytes,
+    whole_volume_fits,
+)
+from spinet_tf.tiled_denoiser import TiledDenoiser
+from spinet_tf.tiles import plan_tiles
 
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 CLASSICAL_BYTES_PER_VOXEL = 50  # measured
@@ -48,46 +58,6 @@ class Reconstruction(NamedTuple):
     seconds: float
 
 
-def memory_needed(matrix_size, model, precision="float32"):
-    """Estimate of the memory a reconstruction takes.
-
-    Three feature maps are alive at a time, one more is the convolution's scratch;
-    the solve holds about forty volumes' worth of spectra.
-
-    Args:
-        matrix_size: three integers.
-        model: `SpiNetQSM`.
-        precision: "float32" or "bfloat16". Defaults to "float32".
-
-    Returns:
-        Bytes, an int.
-    """
-    bytes_per_value = 2 if precision == "bfloat16" else 4
-    volumes = 4 * model.filters * bytes_per_value + 40 * 4
-    return math.prod(matrix_size) * volumes
-
-
-def check_memory(matrix_size, model, precision="float32"):
-    """Refuse a volume that does not fit in memory.
-
-    Args:
-        matrix_size: three integers.
-        model: `SpiNetQSM`.
-        precision: "float32" or "bfloat16". Defaults to "float32".
-
-    Raises:
-        InputError: the volume does not fit; says how much it needs.
-    """
-    check_fits_in_memory(
-        memory_needed(matrix_size, model, precision),
-        f"field: reconstructing {_format(matrix_size)} voxels in {precision}",
-    )
-
-
-def _format(matrix_size):
-    return " x ".join(str(n) for n in matrix_size)
-
-
 class Reconstructor:
     """A model made ready for inference; volumes of any size share its traces.
 
@@ -95,17 +65,24 @@ class Reconstructor:
         model: `SpiNetQSM`; it is not changed.
         precision: "float32", or "bfloat16" for a CNN in bfloat16 with the physics in
             float32. Defaults to "float32".
+        memory_limit: bytes that this process may take, itself included. Defaults to
+            None: what the machine has left.
+        tiled: bool, whether the CNN runs only where the mask can change its answer, in
+            as many tiles as the memory asks for. Defaults to None: where the whole
+            volume's feature maps do not fit.
 
     Raises:
         ValueError: an unknown precision.
     """
 
-    def __init__(self, model, precision="float32"):
+    def __init__(self, model, precision="float32", memory_limit=None, tiled=None):
         if precision not in PRECISIONS:
             raise ValueError(
                 f"precision must be one of {list(PRECISIONS)}. Received: {precision=}"
             )
         self.precision = precision
+        self.memory_limit = memory_limit
+        self.tiled = tiled
         self.model = model.folded(PRECISIONS[precision])
         volume = tf.TensorSpec((None, None, None, None, 1), tf.float32)
         vector = tf.TensorSpec((None, 3), tf.float32)
@@ -120,7 +97,10 @@ class Reconstructor:
                 }
             ],
         )
-        self._unroll = tf.function(self.model.unroll, reduce_retracing=True)
+        self._denoise = tf.function(self.model.denoise, reduce_retracing=True)
+        outside = -self.model.chi_mean / self.model.chi_std
+        self._tiled = TiledDenoiser(self.model.denoiser, outside)
+        self._fit = tf.function(self.model.fit_data, reduce_retracing=True)
         self._predict_field = tf.function(self.model.dipole, reduce_retracing=True)
 
     def __call__(self, local_field, mask, voxel_size, b0_direction, progress=None):
@@ -141,8 +121,11 @@ class Reconstructor:
             InputError: the volume does not fit in memory, or the result is not
                 finite.
         """
-        check_memory(np.shape(local_field), self.model, self.precision)
+        check_memory(
+            np.shape(local_field), self.model, self.precision, self.memory_limit
+        )
         start = time.monotonic()
+        denoise = self._choose_denoiser(mask)
         field = np.asarray(local_field, np.float32)[np.newaxis, ..., np.newaxis]
         mask = np.asarray(mask, np.float32)[np.newaxis, ..., np.newaxis]
         problem = self._prepare(
@@ -157,7 +140,8 @@ class Reconstructor:
         reports = []
         for k in range(1, self.model.unrolls + 1):
             unroll_start = time.monotonic()
-            unroll = self._unroll(problem, susceptibility)
+            denoised = denoise(susceptibility)
+            unroll = self._fit(problem, susceptibility, denoised)
             susceptibility = unroll.susceptibility
             reports.append(
                 UnrollReport(
@@ -182,6 +166,27 @@ class Reconstructor:
             time.monotonic() - start,
         )
 
+    def _choose_denoiser(self, mask):
+        tiled = self.tiled
+        if tiled is None:
+            scan = (np.shape(mask), self.model, self.precision, self.memory_limit)
+            tiled = not whole_volume_fits(*scan)
+        return self._denoise_where(mask) if tiled else self._denoise
+
+    def _denoise_where(self, mask):
+        """`model.denoise`, for what is zero outside the mask."""
+        mask = np.asarray(mask) != 0
+        net = self.model.denoiser
+        tiles = plan_tiles(
+            mask,
+            net.blocks,
+            net.filters,
+            value_bytes(self.precision),
+            feature_map_budget(mask.shape, self.memory_limit),
+        )
+        network = functools.partial(self._tiled, tiles=tiles)
+        return functools.partial(self.model.denoise, network=network)
+
 
 def reconstruct_classical(method, local_field, mask, voxel_size, b0_direction):
     """Reconstruct one volume by a method without a network.
@@ -203,7 +208,7 @@ def reconstruct_classical(method, local_field, mask, voxel_size, b0_direction):
     matrix_size = np.shape(local_field)
     check_fits_in_memory(
         CLASSICAL_BYTES_PER_VOXEL * math.prod(matrix_size),
-        f"field: reconstructing {_format(matrix_size)} voxels",
+        f"field: reconstructing {format_size(matrix_size)} voxels",
     )
     start = time.monotonic()
     kernel = dipole_kernel(

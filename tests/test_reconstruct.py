@@ -11,11 +11,10 @@ from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.errors import InputError
 from spinet_tf.reconstruct import (
     Reconstructor,
-    check_memory,
     data_consistency_error,
-    memory_needed,
     reconstruct_classical,
 )
+from spinet_tf.reconstruction_memory import check_memory, memory_needed
 from spinet_tf.simulate import simulate_field
 
 VOXEL_SIZE, B0 = (0.8, 1.0, 1.5), (0.0, 0.6, 0.8)
@@ -64,11 +63,12 @@ def test_equals_the_model_and_reports_each_unroll(model):
 
 
 def test_sizes_share_the_traces(model):
-    reconstructor = Reconstructor(model)
+    reconstructor = Reconstructor(model, tiled=True)
     for size in ((9, 8, 11), (10, 7, 6), (7, 1, 5), (1, 1, 1)):
         field, mask = scan(size)
         assert reconstructor(field, mask, VOXEL_SIZE, B0).susceptibility.shape == size
-    assert reconstructor._unroll.experimental_get_tracing_count() <= 2
+    assert reconstructor._fit.experimental_get_tracing_count() <= 2
+    assert reconstructor._tiled._run_tile.experimental_get_tracing_count() == 1
 
 
 def test_bfloat16_is_close(model):
@@ -92,7 +92,10 @@ def test_a_result_that_is_not_finite_is_refused():
 
 def test_too_large_for_the_memory(model, monkeypatch):
     needed = memory_needed((160, 160, 160), model)
-    assert memory_needed((160, 160, 160), model, "bfloat16") < needed
+    # The CNN in the smallest tiles is what needs the most for a small volume only.
+    paper = SpiNetQSM()
+    small = [memory_needed((24, 24, 24), paper, p) for p in ("float32", "bfloat16")]
+    assert small[1] < small[0]
     memory = types.SimpleNamespace(available=needed)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
     check_memory((160, 160, 160), model)

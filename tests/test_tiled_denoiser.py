@@ -1,0 +1,229 @@
+"""The CNN in parts equals the CNN on the whole volume."""
+
+import itertools
+import types
+
+import keras
+import numpy as np
+import psutil
+import pytest
+import tensorflow as tf
+
+from spinet_tf import SpiNetQSM
+from spinet_tf import tiled_denoiser as module
+from spinet_tf.box import Box, bounding_box, whole
+from spinet_tf.errors import InputError
+from spinet_tf.reconstruct import Reconstructor
+from spinet_tf.reconstruction_memory import check_memory, memory_needed
+from spinet_tf.tiled_denoiser import TiledDenoiser
+from spinet_tf.tiles import plan_tiles, smallest_n_bytes
+
+OUTSIDE = -0.3
+PAPER = {"channels": 1, "residual": True, "blocks": 1, "chi_mean": 0.009}
+RELEASE = {
+    "channels": 2,
+    "residual": False,
+    "dc_value": 1 / 3,
+    "blocks": 2,
+    "chi_mean": 0.009,
+}
+# Matrix size, and the box that the mask is in.
+MASKS = {
+    "interior": ((24, 21, 30), (8, 7, 9), (13, 12, 20)),
+    "at three faces": ((24, 21, 30), (0, 7, 9), (5, 21, 12)),
+    "near a face, flat": ((9, 8, 30), (2, 2, 25), (7, 6, 27)),
+    "one voxel": ((25, 30, 22), (12, 13, 10), (13, 14, 11)),
+    "everywhere": ((17, 24, 16), (0, 0, 0), (17, 24, 16)),
+    "thinner than the reach": ((7, 1, 5), (1, 0, 1), (3, 1, 2)),
+    "empty": ((16, 12, 13), (0, 0, 0), (0, 0, 0)),
+}
+
+
+def model(variant, filters=4):
+    """A network whose biases matter, so that its background does."""
+    keras.utils.set_random_seed(3)
+    rng = np.random.default_rng(3)
+    made = SpiNetQSM(filters=filters, unrolls=2, **variant).folded()
+    made.denoiser.set_weights(
+        [w + 0.1 * rng.standard_normal(w.shape) for w in made.denoiser.get_weights()]
+    )
+    return made
+
+
+def masked_volume(name, channels):
+    size, low, high = MASKS[name]
+    rng = np.random.default_rng(0)
+    mask = np.zeros(size, bool)
+    box = Box(np.array(low), np.array(high))
+    mask[box.slices] = rng.random(box.edges) < 0.7
+    mask[tuple(low)] = mask[box.slices].size > 0
+    volume = np.full((1, *size, channels), OUTSIDE, np.float32)
+    volume[0][mask] = rng.standard_normal((mask.sum(), channels))
+    return volume, mask
+
+
+@pytest.fixture(scope="module", params=[PAPER, RELEASE], ids=["paper", "release"])
+def denoiser(request):
+    return model(request.param).denoiser
+
+
+@pytest.fixture(scope="module")
+def tiled(denoiser):
+    return TiledDenoiser(denoiser, OUTSIDE)
+
+
+@pytest.mark.parametrize("mask_name", MASKS)
+def test_equals_the_whole_volume_in_one_tile_and_in_many(denoiser, tiled, mask_name):
+    volume, mask = masked_volume(mask_name, denoiser.channels)
+    expected = denoiser(volume).numpy()
+    assert expected.std() > 1e-3
+    for available in (1e12, 1e5, 0):
+        tiles = plan_tiles(mask, denoiser.blocks, denoiser.filters, 4, available)
+        result = tiled(tf.constant(volume), tiles)
+        np.testing.assert_allclose(
+            result, expected, atol=1e-6 * np.abs(expected).max(), rtol=0
+        )
+
+
+def test_one_voxel_less_around_the_mask_is_too_little(denoiser, tiled, monkeypatch):
+    """The comparison above can fail."""
+    volume, mask = masked_volume("interior", denoiser.channels)
+    expected = denoiser(volume).numpy()
+    tiles = [
+        tile._replace(support=tile.support.dilated(-1))
+        for tile in plan_tiles(mask, denoiser.blocks, denoiser.filters, 4, 1e12)
+    ]
+    result = tiled(tf.constant(volume), tiles)
+    assert np.abs(result - expected).max() > 1e-4 * np.abs(expected).max()
+    monkeypatch.setattr(module, "fill_background", lambda volume, *_: volume)
+    tiles = plan_tiles(mask, denoiser.blocks, denoiser.filters, 4, 1e12)
+    result = TiledDenoiser(denoiser, OUTSIDE)(tf.constant(volume), tiles)
+    assert np.abs(result - expected).max() > 1e-4 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("filters", [4, 8, 16])
+def test_bfloat16(filters):
+    mixed = model(PAPER, filters).folded("mixed_bfloat16").denoiser
+    volume, mask = masked_volume("at three faces", 1)
+    volume = tf.cast(volume, tf.bfloat16)
+    # In a graph, where the same operations are fused.
+    expected = tf.function(mixed)(volume).numpy().astype(np.float32)
+    tiles = plan_tiles(mask, mixed.blocks, filters, 2, 0)
+    assert len(tiles) > 1
+    result = TiledDenoiser(mixed, OUTSIDE)(volume, tiles).astype(np.float32)
+    error = np.linalg.norm(result - expected) / np.linalg.norm(expected)
+    assert error < 2e-2
+
+
+def test_tiles_cover_what_the_mask_reaches_once():
+    mask = np.zeros((40, 30, 35), bool)
+    mask[10:30, 8:14, 0:20] = True
+    reached = np.zeros(mask.shape, int)
+    reached[whole(mask.shape).intersection(bounding_box(mask).dilated(5)).slices] = 1
+    for available in (1e12, 3e5, 1e5):
+        tiles = plan_tiles(mask, 2, 4, 4, available)
+        covered = np.zeros(mask.shape, int)
+        for tile in tiles:
+            covered[tile.frames[-1].slices] += 1
+            smallest = smallest_n_bytes(mask.shape, 2, 4, 4)
+            assert tile.n_bytes(4, 4) <= max(available, smallest)
+        np.testing.assert_array_equal(covered, reached)
+    assert len(tiles) > 4
+
+
+def test_a_tile_that_sees_background_only_is_left_out():
+    mask = np.zeros((60, 8, 8), bool)
+    mask[[0, -1]] = True
+    tiles = plan_tiles(mask, 1, 4, 4, 0)
+    assert 2 <= len(tiles) < 60 // 8
+    assert plan_tiles(0 * mask, 1, 4, 4, 0) == []
+
+
+@pytest.mark.parametrize("variant", [PAPER, RELEASE], ids=["paper", "release"])
+@pytest.mark.parametrize("size", [(24, 21, 26), (15, 32, 17)], ids=["mixed", "odd"])
+def test_reconstruction_equals_that_of_the_whole_volume(variant, size):
+    rng = np.random.default_rng(1)
+    mask = np.zeros(size, bool)
+    mask[5:12, 4:9, 0:6] = rng.random((7, 5, 6)) < 0.8
+    field = (0.02 * mask * rng.standard_normal(size)).astype("float32")
+    scan = field, mask, (0.8, 1.0, 1.5), (0.0, 0.6, 0.8)
+    network = model(variant)
+    expected = Reconstructor(network, tiled=False)(*scan).susceptibility
+    automatic = Reconstructor(network, tiled=True)(*scan).susceptibility
+    tiny = Reconstructor(network, tiled=True)
+    tiny._denoise_where = lambda mask: _in_small_tiles(tiny, mask)
+    assert expected.std() > 1e-4
+    for result in (automatic, tiny(*scan).susceptibility):
+        np.testing.assert_allclose(
+            result, expected, atol=2e-5 * np.abs(expected).max(), rtol=0
+        )
+
+
+def _in_small_tiles(reconstructor, mask):
+    net = reconstructor.model.denoiser
+    tiles = plan_tiles(mask, net.blocks, net.filters, 4, 0)
+    assert len(tiles) > 1
+    return lambda chi: reconstructor.model.denoise(
+        chi, network=lambda x, training: reconstructor._tiled(x, tiles)
+    )
+
+
+def test_limit_makes_tiles_smaller_and_is_refused_only_below_the_smallest(monkeypatch):
+    monkeypatch.setattr("psutil.Process", lambda: _ProcessOf(10**8))
+    network = model(PAPER)
+    size = (200, 200, 200)
+    needed = memory_needed(size, network)
+    assert needed >= smallest_n_bytes(size, 1, 4, 4)
+    check_memory(size, network, limit=10**8 + needed)
+    with pytest.raises(InputError, match="0 GB are available of the limit of 0.05 GB"):
+        check_memory(size, network, limit=5 * 10**7)
+    with pytest.raises(InputError, match="200 x 200 x 200"):
+        check_memory(size, network, limit=10**8 + needed - 1)
+
+
+class _ProcessOf:
+    def __init__(self, rss):
+        self.rss = rss
+
+    def memory_info(self):
+        return self
+
+
+def test_split_boxes_make_up_the_box():
+    box = Box(np.array([3, 0, 5]), np.array([10, 4, 18]))
+    count = np.zeros((12, 6, 20), int)
+    for part in box.split((3, 1, 4)):
+        assert part.edges.min() > 0
+        count[part.slices] += 1
+    assert (count[box.slices] == 1).all()
+    assert count.sum() == np.prod(box.edges)
+    np.testing.assert_array_equal(bounding_box(count), box)
+
+
+def test_tile_memory_grows_with_what_is_available():
+    mask = np.ones((64, 64, 64), bool)
+    budgets = (0, 1e6, 5e6, 2e7, 1e9)
+    counts = [len(plan_tiles(mask, 2, 8, 4, budget)) for budget in budgets]
+    assert all(a > b for a, b in itertools.pairwise(counts))
+    assert counts[-1] == 1
+
+
+def test_tiles_are_taken_where_the_whole_volume_does_not_fit(monkeypatch):
+    size = (40, 36, 44)
+    mask = np.zeros(size, bool)
+    mask[8:30, 9:25, 10:36] = True
+    field = 0.02 * mask * np.random.default_rng(0).standard_normal(size)
+    scan = field.astype("float32"), mask, (1.0, 1.0, 1.0), (0.0, 0.0, 1.0)
+    network = SpiNetQSM(unrolls=2, filters=16, blocks=1, batch_norm=False)
+    needed = memory_needed(size, network)
+    results = []
+    for available, tiled in ((100 * needed, False), (1.05 * needed, True)):
+        memory = types.SimpleNamespace(available=int(available))
+        monkeypatch.setattr(psutil, "virtual_memory", lambda memory=memory: memory)
+        reconstructor = Reconstructor(network)
+        results.append(reconstructor(*scan).susceptibility)
+        tiles = reconstructor._tiled._run_tile.experimental_get_tracing_count()
+        assert (tiles > 0) == tiled
+    np.testing.assert_allclose(
+        results[1], results[0], rtol=0, atol=1e-5 * np.abs(results[0]).max()
+    )
