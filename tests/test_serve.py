@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import shutil
 import socket
 import subprocess
 import sys
@@ -20,7 +21,9 @@ from tensorflow_serving.apis import get_model_metadata_pb2
 from benchmarks.agreement import relative_error
 from spinet_tf.errors import InputError
 from spinet_tf.serving.client import RemoteReconstructor
+from spinet_tf.serving.model_store import ModelStore
 from spinet_tf.serving.served_model import ServedModel
+from spinet_tf.serving.warmup import WARMUP_FILE
 from tests import command_line
 from tests.conftest import ROOT
 from tests.served import (
@@ -251,6 +254,18 @@ def test_new_version_takes_over_under_load(tmp_path):
     expected = {version: in_keras(model, inputs) for version, model in models.items()}
     for version, found in seen:
         assert relative_error(found, expected[version]) <= 1e-5
+
+
+def test_version_that_fails_to_warm_up_is_passed_over(exported, tmp_path):
+    for version in ("1", "2"):
+        shutil.copytree(exported[1], tmp_path / version)
+    with tf.io.TFRecordWriter(str(tmp_path / "2" / WARMUP_FILE)) as writer:
+        writer.write(b"\xff" * 10)
+    store = ModelStore(tmp_path)
+    assert store.current.version == 1
+    shutil.copytree(exported[1], tmp_path / "3")
+    store.refresh()
+    assert store.current.version == 3
 
 
 def test_health(address):
