@@ -23,7 +23,7 @@ def define_flags():
         "precision", "float32", ["float32", "bfloat16"], "Of the SavedModel's CNN."
     )
     flags.DEFINE_integer(
-        "max_voxels", 320**3, "Largest volume the SavedModel accepts.", lower_bound=1
+        "max_voxels", 320**3, "Largest batch the SavedModel accepts.", lower_bound=1
     )
     flags.DEFINE_list("sizes", "64x64x64", "Matrix sizes, a TFLite file for each.")
     flags.DEFINE_enum(

@@ -124,3 +124,11 @@ def assert_one_line(result, message):
     assert result.exit_code == 2, result
     assert re.fullmatch(r"spinet-qsm[ a-z]*: error: [^\n]+\n", result.err), result.err
     assert re.search(message, result.err), result.err
+
+
+def make_scan(tmp_path_factory):
+    """A folder with a scan and a small network, `tiny.keras`."""
+    folder = tmp_path_factory.mktemp("scan")
+    write_scan(folder)
+    write_model(folder / "tiny.keras")
+    return folder

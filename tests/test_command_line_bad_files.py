@@ -9,23 +9,19 @@ import pytest
 
 from spinet_tf.model_files import load_model, save_model
 from tests.command_line import (
+    make_scan,
     mask,
     oblique_affine,
     read,
     refused,
     write,
-    write_model,
-    write_scan,
 )
 from tests.mat_files import write_v5, write_v73
 
 
 @pytest.fixture(scope="module")
 def scan(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("scan")
-    write_scan(folder)
-    write_model(folder / "tiny.keras")
-    return folder
+    return make_scan(tmp_path_factory)
 
 
 @pytest.fixture

@@ -9,20 +9,16 @@ import spinet_cli.reconstruct
 from tests.command_line import (
     assert_one_line,
     listing,
+    make_scan,
     refused,
     run,
     run_words,
-    write_model,
-    write_scan,
 )
 
 
 @pytest.fixture(scope="module")
 def scan(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("scan")
-    write_scan(folder)
-    write_model(folder / "tiny.keras")
-    return folder
+    return make_scan(tmp_path_factory)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import pytest
 
 from tests.command_line import (
     SHAPE,
+    make_scan,
     mask,
     oblique_affine,
     read,
@@ -12,8 +13,6 @@ from tests.command_line import (
     refused,
     succeed,
     write,
-    write_model,
-    write_scan,
 )
 
 
@@ -26,9 +25,7 @@ def region():
 
 @pytest.fixture(scope="module")
 def scan(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("scan")
-    write_scan(folder)
-    write_model(folder / "tiny.keras")
+    folder = make_scan(tmp_path_factory)
     write(folder / "csf.nii", region().astype(np.uint8))
     return folder
 

@@ -14,6 +14,7 @@ from matplotlib import image
 from tests.command_line import (
     SHAPE,
     listing,
+    make_scan,
     mask,
     read,
     read_json,
@@ -21,17 +22,13 @@ from tests.command_line import (
     succeed,
     susceptibility,
     write,
-    write_model,
-    write_scan,
 )
 from tests.web_page import HOSTILE, open_page
 
 
 @pytest.fixture(scope="module")
 def scan(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("scan")
-    write_scan(folder)
-    write_model(folder / "tiny.keras")
+    folder = make_scan(tmp_path_factory)
     shutil.copy(folder / "field.nii.gz", folder / HOSTILE)
     return folder
 

@@ -17,7 +17,7 @@ Exported by spinet-tf {SoftwareVersion}. `spinet_qsm.json` holds the facts of th
 filters, {Blocks} residual blocks; lambda {Lambda:.4g}, p {P:.4g} |
 | CNN | {Precision}; the physics is float32 |
 | Outside the mask | the field {Outside} |
-| Largest volume | {MaxVoxels} voxels |
+| Largest batch | {MaxVoxels} voxels in all |
 | Method | Venkatesh, Mathew and Yalavarthy, MAGMA 2024, doi \
 10.1007/s10334-024-01158-7 |
 | Licence | of the software: Apache-2.0, see LICENSE; the weights have that of whoever \
@@ -29,13 +29,13 @@ research software, not a medical device.
 """
 
 
-def model_facts(model, precision, max_voxels=None):
+def model_facts(model, precision, max_voxels):
     """What a person or a program should know of an exported network.
 
     Args:
         model: `SpiNetQSM`.
         precision: str, of the CNN.
-        max_voxels: int, largest volume that is accepted. Defaults to None, no limit.
+        max_voxels: int, voxels of the largest batch that is accepted.
 
     Returns:
         dict that JSON can hold.

@@ -32,7 +32,8 @@ def export_saved_model(
         output_dir: path, the model's base directory; made if it does not exist.
         precision: "float32", or "bfloat16" for a CNN in bfloat16. Defaults to
             "float32".
-        max_voxels: int, largest volume the model accepts. Defaults to 320^3.
+        max_voxels: int, voxels of the largest batch the model accepts. Defaults to
+            320^3.
         notes: str, what else the model card says. Defaults to nothing.
 
     Returns:
