@@ -79,10 +79,11 @@ def run(options):
 def _matrix_size(text):
     """Three integers of "64x64x64"."""
     from spinet_tf.errors import InputError
+    from spinet_tf.serving.tflite import checked_size
 
     if not re.fullmatch(r"\d+x\d+x\d+", text):
         raise InputError(f"--sizes: expected such as 64x64x64, got {text!r}")
-    return tuple(map(int, text.split("x")))
+    return checked_size(map(int, text.split("x")))
 
 
 def _notes(model_path, notes):

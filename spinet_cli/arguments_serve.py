@@ -26,7 +26,7 @@ def add_serve(parser):
         "--host", default="127.0.0.1", help="address to listen on; default 127.0.0.1"
     )
     parser.add_argument(
-        "--port", type=int, default=8500, help="0 takes a free one; default 8500"
+        "--port", type=_port, default=8500, help="0 takes a free one; default 8500"
     )
     parser.add_argument("--tls-key", metavar="FILE", help="encrypt; PEM private key")
     parser.add_argument("--tls-cert", metavar="FILE", help="PEM certificate chain")
@@ -43,6 +43,13 @@ def add_serve(parser):
             metavar="N",
             help=f"{meaning}; default {default}",
         )
+
+
+def _port(text):
+    # gRPC would take 99999 for 34463.
+    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"expected 0 to 65535, got {text!r}")
+    return int(text)
 
 
 def _positive_integer(text):

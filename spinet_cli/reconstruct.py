@@ -111,13 +111,21 @@ def _prepare(arguments):
     return _prepare_classical(arguments)
 
 
+def _certificates(path):
+    content = read_bytes(path)
+    # Without any, gRPC would take no encryption, or other certificates, for wanted.
+    if b"-----BEGIN CERTIFICATE-----" not in content:
+        raise InputError(f"{path}: expected PEM certificates")
+    return content
+
+
 def _prepare_server(arguments):
     from spinet_tf.serving.client import RemoteReconstructor
 
     remote = RemoteReconstructor(
         arguments.server,
         arguments.model_name,
-        read_bytes(arguments.tls_ca) if arguments.tls_ca else None,
+        _certificates(arguments.tls_ca) if arguments.tls_ca else None,
         arguments.timeout,
         iterates=bool(arguments.iterates or arguments.report),
     )

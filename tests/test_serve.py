@@ -4,8 +4,6 @@ import concurrent.futures
 import contextlib
 import shutil
 import socket
-import subprocess
-import sys
 import threading
 import time
 
@@ -25,7 +23,6 @@ from spinet_tf.serving.model_store import ModelStore
 from spinet_tf.serving.served_model import ServedModel
 from spinet_tf.serving.warmup import WARMUP_FILE
 from tests import command_line
-from tests.conftest import ROOT
 from tests.served import (
     export_small_model,
     in_keras,
@@ -376,6 +373,11 @@ def test_command_line_without_a_server(tmp_path):
     for extra in ("--model=x.keras", "--precision=bfloat16", "--method=tkd"):
         assert "--server" in refused("reconstruct", "--server=x:1", extra, *flags)
     assert "--tls-ca" in refused("reconstruct", "--tls-ca=x", *flags)
+    (tmp_path / "ca").touch()
+    empty = refused(
+        "reconstruct", "--server=x:1", f"--tls-ca={tmp_path / 'ca'}", *flags
+    )
+    assert "ca: expected PEM certificates" in empty
     assert "--timeout" in refused("reconstruct", "--timeout=0", *flags)
 
 
@@ -389,9 +391,14 @@ def test_serve_refuses(tmp_path, exported):
     assert "x: cannot be read" in refused(
         "serve", model_dir, "--tls-key=x", "--tls-cert=x"
     )
-    command = [sys.executable, "-m", "spinet_tf", "serve", "--max-voxels=0", model_dir]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert (result.returncode, "expected an integer > 0" in result.stderr) == (2, True)
+    for flag, expected in (
+        ("--port=99999", "expected 0 to 65535, got '99999'"),
+        ("--max-voxels=0", "expected an integer > 0, got '0'"),
+    ):
+        result = command_line.run_words("serve", model_dir, flag)
+        assert result.exit_code == 2
+        assert result.err.count("\n") == 1
+        assert expected in result.err
 
 
 def test_serve_refuses_a_port_in_use(address, exported):

@@ -83,7 +83,7 @@ class RemoteReconstructor:
             ("grpc.per_rpc_retry_buffer_size", RETRY_BUFFER),
             ("grpc.service_config", json.dumps(RETRIES)),
         ]
-        if tls_ca:
+        if tls_ca is not None:
             credentials = grpc.ssl_channel_credentials(tls_ca)
             channel = grpc.secure_channel(address, credentials, options)
         else:

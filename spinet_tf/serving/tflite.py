@@ -59,7 +59,7 @@ def export_tflite(model, output_dir, sizes, variant="float32"):
         )
     if variant not in VARIANTS:
         raise InputError(f"variant: expected one of {VARIANTS}, got {variant!r}")
-    sizes = [_checked_size(size) for size in sizes]
+    sizes = [checked_size(size) for size in sizes]
     if not sizes:
         raise InputError("sizes: expected at least one matrix size")
     suffix = "" if variant == "float32" else f"-{variant}"
@@ -73,7 +73,18 @@ def export_tflite(model, output_dir, sizes, variant="float32"):
     return paths
 
 
-def _checked_size(size):
+def checked_size(size):
+    """A matrix size that a file can be written for.
+
+    Args:
+        size: three integers of at least 8: voxels along x, y, z.
+
+    Returns:
+        Tuple of three int.
+
+    Raises:
+        InputError: it is none.
+    """
     try:
         size = tuple(size)
     except TypeError:
