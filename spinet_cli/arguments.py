@@ -51,16 +51,19 @@ def _add_reconstruct(parser):
     files.add_argument(
         "--field",
         required=True,
+        nargs="+",
         metavar="FILE",
-        help="local field: .nii, .nii.gz, or .mat (file.mat:NAME for one of several)",
+        help="local field: .nii, .nii.gz, or .mat (file.mat:NAME for one of several); "
+        "several files are reconstructed one after another",
     )
-    _add_mask(files)
+    _add_mask(files, nargs="+")
     files.add_argument(
         "--output",
         required=True,
-        metavar="FILE",
+        metavar="FILE|DIR",
         help="susceptibility [ppm], .nii or .nii.gz; a .json sidecar and a .png "
-        "picture are written beside it",
+        "picture are written beside it; for several fields a folder, made if it does "
+        "not exist, for NAME_chi.nii.gz of each",
     )
     files.add_argument(
         "--iterates",
@@ -213,9 +216,12 @@ def _add_report(parser):
     )
 
 
-def _add_mask(parser):
+def _add_mask(parser, nargs=None):
+    meaning = "brain mask, 0 and 1, same grid"
+    if nargs:
+        meaning += "; one for all fields or one for each"
     parser.add_argument(
-        "--mask", required=True, metavar="FILE", help="brain mask, 0 and 1, same grid"
+        "--mask", required=True, nargs=nargs, metavar="FILE", help=meaning
     )
     parser.add_argument(
         "--mask-threshold",

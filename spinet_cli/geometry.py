@@ -8,6 +8,27 @@ from spinet_tf.scan_geometry import (
 )
 
 
+def check_geometry_flags(arguments):
+    """What the flags say of the geometry.
+
+    Args:
+        arguments: the parsed flags, with `voxel_size` and `b0_dir`.
+
+    Returns:
+        dict of "--voxel-size" and "--b0-dir" to three floats; None for "auto".
+
+    Raises:
+        InputError: a flag is not a usable vector.
+    """
+    return {
+        flag: None if text == "auto" else check(parse_vector(text, flag), flag)
+        for flag, text, check in (
+            ("--voxel-size", arguments.voxel_size, check_voxel_size),
+            ("--b0-dir", arguments.b0_dir, normalise_b0_direction),
+        )
+    }
+
+
 def resolve_geometry(arguments, volume):
     """Find the voxel size and B0 direction of a volume, and print them.
 
@@ -23,19 +44,20 @@ def resolve_geometry(arguments, volume):
         InputError: a flag is not a usable vector, or is "auto" for a volume without
             an affine.
     """
+    given = check_geometry_flags(arguments)
 
-    def resolve(flag, text, from_affine, check):
-        if text != "auto":
-            return check(parse_vector(text, flag), flag), "from the command line"
+    def resolve(flag, from_affine, check):
+        if given[flag] is not None:
+            return given[flag], "from the command line"
         if from_affine is None:
             raise InputError(f"{volume.name}: has no affine, give {flag} X,Y,Z")
         return check(from_affine, volume.name), "from the affine"
 
     voxel_size, voxel_size_source = resolve(
-        "--voxel-size", arguments.voxel_size, volume.voxel_size, check_voxel_size
+        "--voxel-size", volume.voxel_size, check_voxel_size
     )
     b0_direction, b0_source = resolve(
-        "--b0-dir", arguments.b0_dir, volume.b0_direction, normalise_b0_direction
+        "--b0-dir", volume.b0_direction, normalise_b0_direction
     )
     if b0_source == "from the affine" and not volume.knows_scanner_axes:
         b0_source = "assumed, the header gives no orientation in the scanner"

@@ -32,8 +32,8 @@ def main(argv=None):
         argv: list of str, without the program's name. Defaults to `sys.argv[1:]`.
 
     Returns:
-        Exit code: 0, 2 for bad input, 130 when interrupted, 141 when nobody reads the
-        output any more.
+        Exit code: 0, 1 if some of several scans failed, 2 for bad input, 130 when
+        interrupted, 141 when nobody reads the output any more.
     """
     if argv is None:
         restart_with_huge_pages()
@@ -69,12 +69,12 @@ def _run(argv):
     from spinet_tf.errors import InputError
 
     try:
-        importlib.import_module(f"spinet_cli.{arguments.subcommand}").run(arguments)
+        module = importlib.import_module(f"spinet_cli.{arguments.subcommand}")
+        return module.run(arguments) or 0
     except InputError as error:
         return _report_error(error)
     except MemoryError:
         return _report_error("the machine has not enough memory for these volumes")
-    return 0
 
 
 def _expand_flagfiles(argv):

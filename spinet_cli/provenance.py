@@ -60,7 +60,9 @@ def provenance(arguments, files):
         list of elements of `spinet_tf.page`.
     """
     flags = {
-        f"--{name.replace('_', '-')}": value
+        f"--{name.replace('_', '-')}": " ".join(value)
+        if isinstance(value, list)
+        else value
         for name, value in vars(arguments).items()
         if value is not None and name != "subcommand"
     }

@@ -58,6 +58,19 @@ def output_paths(arguments, unrolls):
     return paths + ([arguments.report] if arguments.report else [])
 
 
+def input_paths(arguments):
+    """The files that are read, and the sidecar of the field, which must stay.
+
+    Args:
+        arguments: the parsed flags.
+
+    Returns:
+        list of paths; "none" and "mean" may be among them.
+    """
+    sidecar = f"{without_suffix(arguments.field)}.json"
+    return [arguments.field, arguments.mask, arguments.reference, sidecar]
+
+
 def without_suffix(path):
     """The path of a NIfTI file without .nii or .nii.gz."""
     return re.sub(r"\.nii(\.gz)?$", "", path, flags=re.IGNORECASE)

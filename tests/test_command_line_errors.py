@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-import spinet_cli.reconstruct
+import spinet_cli.methods
 from tests.command_line import (
     assert_one_line,
     listing,
@@ -164,7 +164,7 @@ def test_out_of_memory_is_one_line(flags, tmp_path, monkeypatch):
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr("spinet_cli.reconstruct.read_volume", fail)
+    monkeypatch.setattr("spinet_cli.one_scan.read_volume", fail)
     refused(tmp_path, "not enough memory", "reconstruct", **flags)
 
 
@@ -238,7 +238,7 @@ def test_interrupt(network_flags, tmp_path, monkeypatch):
     def interrupt(*_args, **_kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(spinet_cli.reconstruct.Reconstructor, "__call__", interrupt)
+    monkeypatch.setattr(spinet_cli.methods.Reconstructor, "__call__", interrupt)
     result = run("reconstruct", **network_flags, iterates=tmp_path / "iterates")
     assert (result.exit_code, result.err) == (130, "")
     assert listing(tmp_path) == {}

@@ -118,7 +118,7 @@ def test_a_wrong_region(flags, tmp_path, monkeypatch, data, degrees, message):
     def work(*_):
         pytest.fail("it must be refused before the work")
 
-    monkeypatch.setattr("spinet_cli.reconstruct.reconstruct_classical", work)
+    monkeypatch.setattr("spinet_cli.methods.reconstruct_classical", work)
     affine = oblique_affine(degrees)
     path = write(tmp_path / "csf.nii", np.asarray(data, np.float32), affine)
     refused(tmp_path, message, "reconstruct", **flags, method="tkd", reference=path)
