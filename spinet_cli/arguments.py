@@ -3,11 +3,10 @@
 import argparse
 import functools
 
-from spinet_cli.arguments_serve import MODEL_NAME, add_serve
-
-METHODS = ("spinet", "tkd", "tikhonov")
-FIELD_UNITS = ("ppm", "hz", "rad")
-PRECISIONS = ("float32", "bfloat16")
+from spinet_cli.arguments_bids import add_bids
+from spinet_cli.arguments_reconstruct import add_reconstruct
+from spinet_cli.arguments_scan import add_geometry, add_mask, add_report
+from spinet_cli.arguments_serve import add_serve
 
 
 def build_parser(parser_class):
@@ -46,101 +45,6 @@ def build_parser(parser_class):
     return parser
 
 
-def _add_reconstruct(parser):
-    files = parser.add_argument_group("files")
-    files.add_argument(
-        "--field",
-        required=True,
-        nargs="+",
-        metavar="FILE",
-        help="local field: .nii, .nii.gz, or .mat (file.mat:NAME for one of several); "
-        "several files are reconstructed one after another",
-    )
-    _add_mask(files, nargs="+")
-    files.add_argument(
-        "--output",
-        required=True,
-        metavar="FILE|DIR",
-        help="susceptibility [ppm], .nii or .nii.gz; a .json sidecar and a .png "
-        "picture are written beside it; for several fields a folder, made if it does "
-        "not exist, for NAME_chi.nii.gz of each",
-    )
-    files.add_argument(
-        "--iterates",
-        metavar="DIR",
-        help="write the map after each unroll there; made if it does not exist",
-    )
-
-    _add_report(files)
-
-    field = parser.add_argument_group("field")
-    field.add_argument(
-        "--field-units", choices=FIELD_UNITS, default="ppm", help="default ppm"
-    )
-    field.add_argument(
-        "--b0", type=float, metavar="T", help="field strength in tesla, for hz and rad"
-    )
-    field.add_argument(
-        "--te", type=float, metavar="S", help="echo time in seconds, for rad"
-    )
-    _add_geometry(field)
-
-    zero = parser.add_argument_group("zero of susceptibility")
-    zero.add_argument(
-        "--reference",
-        default="none",
-        metavar="none|mean|FILE",
-        help="subtract the mean of the brain mask, or that inside the mask FILE on the "
-        "same grid, such as CSF; default none",
-    )
-
-    method = parser.add_argument_group("method")
-    method.add_argument(
-        "--method", choices=METHODS, default="spinet", help="default spinet"
-    )
-    method.add_argument(
-        "--model", metavar="FILE", help="a .keras model; default the one that ships"
-    )
-    method.add_argument(
-        "--precision",
-        choices=PRECISIONS,
-        default="float32",
-        help="of the CNN; the physics is float32; default float32",
-    )
-    method.add_argument(
-        "--memory-limit",
-        type=float,
-        metavar="GB",
-        help="memory to take, in 10^9 bytes; a smaller one is slower; default what "
-        "the machine has left",
-    )
-
-    server = parser.add_argument_group("model server")
-    server.add_argument(
-        "--server",
-        metavar="HOST:PORT",
-        help="let a model server do it: TF-Serving, or 'spinet-qsm serve'",
-    )
-    server.add_argument(
-        "--model-name",
-        default=MODEL_NAME,
-        metavar="NAME",
-        help=f"the model's name on the server; default {MODEL_NAME}",
-    )
-    server.add_argument(
-        "--tls-ca",
-        metavar="FILE",
-        help="encrypt; PEM certificates of who signed the server's",
-    )
-    server.add_argument(
-        "--timeout",
-        type=float,
-        default=600.0,
-        metavar="S",
-        help="seconds a request may take; default 600",
-    )
-
-
 def _add_evaluate(parser):
     parser.add_argument(
         "--reconstruction",
@@ -154,7 +58,7 @@ def _add_evaluate(parser):
         metavar="FILE",
         help="the truth, or what is taken for it [ppm], same grid",
     )
-    _add_mask(parser)
+    add_mask(parser)
     parser.add_argument(
         "--segmentation",
         metavar="FILE",
@@ -165,14 +69,14 @@ def _add_evaluate(parser):
         metavar="DIR",
         help="write metrics.json and metrics.png there; made if it does not exist",
     )
-    _add_report(parser)
+    add_report(parser)
 
 
 def _add_simulate(parser):
     parser.add_argument(
         "--susceptibility", required=True, metavar="FILE", help="[ppm], NIfTI or .mat"
     )
-    _add_mask(parser)
+    add_mask(parser)
     parser.add_argument(
         "--output", required=True, metavar="FILE", help="local field [ppm], NIfTI"
     )
@@ -190,7 +94,7 @@ def _add_simulate(parser):
         metavar="N",
         help="of the noise, at least 0; default 0",
     )
-    _add_geometry(parser)
+    add_geometry(parser)
 
 
 def _add_convert(parser):
@@ -208,46 +112,9 @@ def _add_convert(parser):
     )
 
 
-def _add_report(parser):
-    parser.add_argument(
-        "--report",
-        metavar="FILE",
-        help="write a web page with pictures, numbers and provenance, .html",
-    )
-
-
-def _add_mask(parser, nargs=None):
-    meaning = "brain mask, 0 and 1, same grid"
-    if nargs:
-        meaning += "; one for all fields or one for each"
-    parser.add_argument(
-        "--mask", required=True, nargs=nargs, metavar="FILE", help=meaning
-    )
-    parser.add_argument(
-        "--mask-threshold",
-        type=float,
-        metavar="T",
-        help="for a probability mask: inside is above T",
-    )
-
-
-def _add_geometry(parser):
-    parser.add_argument(
-        "--voxel-size",
-        default="auto",
-        metavar="auto|X,Y,Z",
-        help="voxel size in mm; auto: from the NIfTI affine",
-    )
-    parser.add_argument(
-        "--b0-dir",
-        default="auto",
-        metavar="auto|X,Y,Z",
-        help="B0 direction in voxel axes, of any length; auto: from the NIfTI affine",
-    )
-
-
 SUBCOMMANDS = {
-    "reconstruct": ("reconstruct susceptibility from a local field", _add_reconstruct),
+    "reconstruct": ("reconstruct susceptibility from a local field", add_reconstruct),
+    "bids": ("reconstruct the local fields of a BIDS dataset", add_bids),
     "evaluate": ("compare a susceptibility map with a reference", _add_evaluate),
     "simulate": ("simulate the local field of a susceptibility map", _add_simulate),
     "serve": ("serve an exported network over gRPC", add_serve),

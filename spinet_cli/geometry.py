@@ -29,12 +29,14 @@ def check_geometry_flags(arguments):
     }
 
 
-def resolve_geometry(arguments, volume):
+def resolve_geometry(arguments, volume, sidecar_b0=None):
     """Find the voxel size and B0 direction of a volume, and print them.
 
     Args:
         arguments: the parsed flags, with `voxel_size` and `b0_dir`.
         volume: `spinet_tf.volume.Volume`.
+        sidecar_b0: B0 direction in voxel axes, of any length, that goes before the
+            affine's. Defaults to None.
 
     Returns:
         Voxel size, three floats [mm], and B0 direction, a unit vector of three floats
@@ -46,9 +48,11 @@ def resolve_geometry(arguments, volume):
     """
     given = check_geometry_flags(arguments)
 
-    def resolve(flag, from_affine, check):
+    def resolve(flag, from_affine, check, from_sidecar=None):
         if given[flag] is not None:
             return given[flag], "from the command line"
+        if from_sidecar is not None:
+            return check(from_sidecar, volume.name), "from the sidecar"
         if from_affine is None:
             raise InputError(f"{volume.name}: has no affine, give {flag} X,Y,Z")
         return check(from_affine, volume.name), "from the affine"
@@ -57,7 +61,7 @@ def resolve_geometry(arguments, volume):
         "--voxel-size", volume.voxel_size, check_voxel_size
     )
     b0_direction, b0_source = resolve(
-        "--b0-dir", volume.b0_direction, normalise_b0_direction
+        "--b0-dir", volume.b0_direction, normalise_b0_direction, sidecar_b0
     )
     if b0_source == "from the affine" and not volume.knows_scanner_axes:
         b0_source = "assumed, the header gives no orientation in the scanner"

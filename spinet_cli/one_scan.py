@@ -12,8 +12,6 @@ from spinet_cli.provenance import recorded_warnings
 from spinet_cli.reconstruction_files import (
     Scan,
     describe,
-    input_paths,
-    output_paths,
     write_files,
 )
 from spinet_tf.atomic_write import atomic_paths, made_folder
@@ -24,11 +22,11 @@ from spinet_tf.referencing import read_reference
 from spinet_tf.volume import check_field, check_same_grid
 
 
-def reconstruct_scan(arguments, method):
+def reconstruct_scan(task, method):
     """Reconstruct a scan, write its files and say what was done.
 
     Args:
-        arguments: the parsed flags of `spinet-qsm reconstruct`, with one field.
+        task: `ScanTask`.
         method: `Method`.
 
     Raises:
@@ -36,11 +34,11 @@ def reconstruct_scan(arguments, method):
     """
     with contextlib.ExitStack() as stack:
         messages = stack.enter_context(recorded_warnings())
-        outputs = output_paths(arguments, method.unrolls)
-        if arguments.iterates:
-            stack.enter_context(made_folder(arguments.iterates))
-        check_outputs(outputs, input_paths(arguments))
-        scan = _read(arguments)
+        outputs = task.outputs(method.unrolls)
+        if task.iterates:
+            stack.enter_context(made_folder(task.iterates))
+        check_outputs(outputs, task.inputs())
+        scan = _read(task)
         result = reconstruct_in_canonical_axes(
             method.solve,
             scan.field.affine,
@@ -49,11 +47,11 @@ def reconstruct_scan(arguments, method):
             scan.voxel_size,
             scan.b0_direction,
         )
-        details = describe(arguments, method.details, scan, result)
+        details = describe(task, method.details, scan, result)
         if "SolverTolerance" in method.details:
             _warn_of_loose_solves(result, method.details["SolverTolerance"])
         with atomic_paths(outputs) as paths:
-            write_files(paths, arguments, scan, result, details, messages)
+            write_files(paths, task, scan, result, details, messages)
     print(f"data-consistency error  {result.data_consistency:.4f}")
     print(f"wall time               {result.seconds:.1f} s")
     for path in outputs:
@@ -75,16 +73,15 @@ def _warn_of_loose_solves(result, tolerance):
         )
 
 
-def _read(arguments):
+def _read(task):
     """The local field in ppm, as it is outside the mask too, and what goes with it."""
-    units = (arguments.field_units, arguments.b0, arguments.te)
-    threshold = arguments.mask_threshold
-    field = read_volume(arguments.field)
-    mask = read_mask(arguments.mask, threshold)
+    threshold = task.flags.mask_threshold
+    field = read_volume(task.field)
+    mask = read_mask(task.mask, threshold)
     check_same_grid(field, mask)
     field = check_field(field, mask)
-    check_units(field.data[mask.data], *units, field.name)
-    ppm = field.data * np.float32(ppm_per_unit(*units))
-    reference = read_reference(arguments.reference, field, mask, threshold)
-    geometry = resolve_geometry(arguments, field)
+    check_units(field.data[mask.data], *task.units, field.name)
+    ppm = field.data * np.float32(ppm_per_unit(*task.units))
+    reference = read_reference(task.flags.reference, field, mask, threshold)
+    geometry = resolve_geometry(task.flags, field, task.b0_direction)
     return Scan(dataclasses.replace(field, data=ppm), mask, *geometry, reference)

@@ -1,6 +1,5 @@
 """`spinet-qsm reconstruct`: susceptibility maps from local fields."""
 
-import argparse
 import math
 import re
 from pathlib import Path
@@ -11,10 +10,10 @@ from spinet_cli.methods import prepare_method
 from spinet_cli.one_scan import reconstruct_scan
 from spinet_cli.outputs import check_outputs
 from spinet_cli.provenance import check_report_path
-from spinet_cli.reconstruction_files import input_paths, output_paths
+from spinet_cli.scan_task import ScanTask, without_suffix
 from spinet_tf.atomic_write import made_folder
 from spinet_tf.errors import InputError
-from spinet_tf.field_units import ppm_per_unit
+from spinet_tf.field_units import FieldUnits, ppm_per_unit
 from spinet_tf.nifti import NIFTI_SUFFIXES, check_output_path
 
 
@@ -34,10 +33,10 @@ def run(arguments):
     ppm_per_unit(arguments.field_units, arguments.b0, arguments.te)
     if len(arguments.field) > 1:
         return _run_several(arguments)
-    (scan,) = _scans(arguments, [arguments.output])
-    check_output_path(scan.output)
-    check_report_path(scan.report)
-    reconstruct_scan(scan, prepare_method(scan))
+    (task,) = _tasks(arguments, [arguments.output])
+    check_output_path(task.output)
+    check_report_path(task.report)
+    reconstruct_scan(task, prepare_method(arguments))
     return 0
 
 
@@ -85,16 +84,16 @@ def _run_several(arguments):
     check_geometry_flags(arguments)
     names = _names(arguments.field)
     with made_folder(arguments.output) as folder:
-        scans = _scans(
+        tasks = _tasks(
             arguments, [str(folder / f"{name}_chi.nii.gz") for name in names]
         )
         check_outputs(
-            [path for scan in scans for path in output_paths(scan, unrolls=0)],
-            [path for scan in scans for path in input_paths(scan)],
+            [path for task in tasks for path in task.outputs(unrolls=0)],
+            [path for task in tasks for path in task.inputs()],
         )
         method = prepare_method(arguments)
         return run_each(
-            scans, lambda scan: reconstruct_scan(scan, method), lambda scan: scan.field
+            tasks, lambda task: reconstruct_scan(task, method), lambda task: task.field
         )
 
 
@@ -114,8 +113,7 @@ def _names(fields):
     return list(fields_of)
 
 
-def _scans(arguments, outputs):
-    """The flags of each scan."""
+def _tasks(arguments, outputs):
     fields, masks = arguments.field, arguments.mask
     if len(masks) not in (1, len(fields)):
         raise InputError(
@@ -125,8 +123,15 @@ def _scans(arguments, outputs):
     if len(masks) == 1:
         masks = masks * len(fields)
     return [
-        argparse.Namespace(
-            **{**vars(arguments), "field": field, "mask": mask, "output": output}
+        ScanTask(
+            flags=arguments,
+            field=field,
+            mask=mask,
+            output=output,
+            picture=f"{without_suffix(output)}.png",
+            units=FieldUnits(arguments.field_units, arguments.b0, arguments.te),
+            report=arguments.report,
+            iterates=arguments.iterates,
         )
         for field, mask, output in zip(fields, masks, outputs, strict=True)
     ]

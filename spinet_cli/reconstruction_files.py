@@ -1,7 +1,5 @@
 """The files that `spinet-qsm reconstruct` writes."""
 
-import os
-import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +16,9 @@ from spinet_tf.referencing import Reference
 from spinet_tf.report import reconstruction_sections, warning_elements
 from spinet_tf.residual import field_residual
 from spinet_tf.volume import Volume
+
+SAID_IN_BIDS = ("Field", "Mask", "FieldStrength")
+"""`Sources` and `MagneticFieldStrength` say it there."""
 
 
 class Scan(NamedTuple):
@@ -38,49 +39,11 @@ class Scan(NamedTuple):
     reference: Reference
 
 
-def output_paths(arguments, unrolls):
-    """The files to write: map, sidecar, picture, maps of the unrolls, report.
-
-    Args:
-        arguments: the parsed flags.
-        unrolls: int.
-
-    Returns:
-        list of paths.
-    """
-    stem = without_suffix(arguments.output)
-    paths = [arguments.output, f"{stem}.json", f"{stem}.png"]
-    if arguments.iterates:
-        paths += [
-            os.path.join(arguments.iterates, f"unroll-{k}.nii.gz")
-            for k in range(1, unrolls + 1)
-        ]
-    return paths + ([arguments.report] if arguments.report else [])
-
-
-def input_paths(arguments):
-    """The files that are read, and the sidecar of the field, which must stay.
-
-    Args:
-        arguments: the parsed flags.
-
-    Returns:
-        list of paths; "none" and "mean" may be among them.
-    """
-    sidecar = f"{without_suffix(arguments.field)}.json"
-    return [arguments.field, arguments.mask, arguments.reference, sidecar]
-
-
-def without_suffix(path):
-    """The path of a NIfTI file without .nii or .nii.gz."""
-    return re.sub(r"\.nii(\.gz)?$", "", path, flags=re.IGNORECASE)
-
-
-def describe(arguments, method_details, scan, result):
+def describe(task, method_details, scan, result):
     """The sidecar.
 
     Args:
-        arguments: the parsed flags.
+        task: `ScanTask`.
         method_details: dict, what is particular to the method.
         scan: `Scan`.
         result: `Reconstruction`, before its reference is subtracted.
@@ -90,13 +53,13 @@ def describe(arguments, method_details, scan, result):
     """
     details = {
         "Units": "ppm",
-        "Method": arguments.method,
+        "Method": task.flags.method,
         **method_details,
-        "Field": arguments.field,
-        "FieldUnits": arguments.field_units,
-        "FieldStrength": arguments.b0,
-        "EchoTime": arguments.te,
-        "Mask": arguments.mask,
+        "Field": task.field,
+        "FieldUnits": task.units.units,
+        "FieldStrength": task.units.b0,
+        "EchoTime": task.units.te,
+        "Mask": task.mask,
         "VoxelSize": [round(edge, 6) for edge in scan.voxel_size],
         "B0Direction": [round(component, 6) for component in scan.b0_direction],
         "Axes": CanonicalAxes(scan.field.affine).codes,
@@ -105,12 +68,18 @@ def describe(arguments, method_details, scan, result):
     if result.unrolls:
         details["SolverIterations"] = [u.iterations for u in result.unrolls]
         details["SolverResidual"] = [u.relative_residual for u in result.unrolls]
-    return {
-        **details,
+    details |= {
         "DataConsistencyError": result.data_consistency,
         "WallTime": round(result.seconds, 2),
         "Software": "spinet-tf",
         "SoftwareVersion": __version__,
+    }
+    if task.bids is None:
+        return details
+    return task.bids | {
+        key: value
+        for key, value in details.items()
+        if value is not None and key not in SAID_IN_BIDS
     }
 
 
@@ -125,12 +94,12 @@ def _describe_reference(reference, result):
     }
 
 
-def write_files(paths, arguments, scan, result, details, messages):
+def write_files(paths, task, scan, result, details, messages):
     """Write everything.
 
     Args:
-        paths: where to, in the order of `output_paths`.
-        arguments: the parsed flags.
+        paths: where to, in the order of `task.outputs`.
+        task: `ScanTask`.
         scan: `Scan`.
         result: `Reconstruction`, before its reference is subtracted.
         details: dict, the sidecar.
@@ -155,7 +124,7 @@ def write_files(paths, arguments, scan, result, details, messages):
         axes.turn(scan.mask.data),
         voxel_size=axes.turn_edges(scan.voxel_size),
     )
-    if arguments.report:
+    if task.report:
         report = others.pop()
         residual = _residual(scan, result, details.get("DipoleAtZero", 0.0))
         sections = reconstruction_sections(
@@ -166,11 +135,11 @@ def write_files(paths, arguments, scan, result, details, messages):
             residual,
             details,
         )
-        inputs = [arguments.field, arguments.mask, scan.reference.name]
+        inputs = [task.field, task.mask, scan.reference.name]
         files = [path for path in inputs if path]
         sections["Warnings"] = warning_elements(messages)
-        sections["Provenance"] = provenance(arguments, files)
-        write_page(report, f"Reconstruction of {Path(arguments.field).name}", sections)
+        sections["Provenance"] = provenance(task.flags, files)
+        write_page(report, f"Reconstruction of {Path(task.field).name}", sections)
     for path, unroll in zip(others, referenced.unrolls, strict=False):
         write_map(path, unroll.susceptibility)
 

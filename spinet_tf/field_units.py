@@ -1,6 +1,7 @@
 """Units of the local field: ppm, Hz and radians."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,6 +27,20 @@ LOOKS_LIKE = (
     (40.0, "Hz"),
     (math.inf, "ppb or rad/s"),
 )
+
+
+class FieldUnits(NamedTuple):
+    """What a local field is measured in.
+
+    Attributes:
+        units: "ppm", "hz" or "rad".
+        b0: field strength [T], for "hz" and "rad".
+        te: echo time [s], for "rad".
+    """
+
+    units: str = "ppm"
+    b0: float | None = None
+    te: float | None = None
 
 
 def ppm_per_unit(units: str, b0: float | None = None, te: float | None = None) -> float:

@@ -9,10 +9,11 @@ import numpy as np
 import scipy.io
 
 from spinet_tf.errors import InputError
+from spinet_tf.field_units import FieldUnits
 from spinet_tf.nifti import read_mask, read_volume
 from spinet_tf.scan_geometry import normalise_b0_direction
 
-from .scan import FieldUnits, Scan, make_scan
+from .scan import Scan, make_scan
 
 _NAME = re.compile(r"(sub-[A-Za-z0-9]+)(_[\w-]+)?\.mat", re.ASCII)
 

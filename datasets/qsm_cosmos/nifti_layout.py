@@ -4,9 +4,9 @@ import dataclasses
 from pathlib import Path
 
 from spinet_tf.errors import InputError
+from spinet_tf.field_sidecar import read_sidecar
 from spinet_tf.nifti import NIFTI_SUFFIXES, read_mask, read_volume
 
-from .field_sidecar import read_sidecar
 from .scan import Scan, make_scan
 
 LOCAL_FIELD = "desc-local_fieldmap"

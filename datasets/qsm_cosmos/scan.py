@@ -1,31 +1,16 @@
 """A measured scan: a local field with the COSMOS map and mask on its grid."""
 
 import dataclasses
-from typing import NamedTuple
 
 import numpy as np
 
 from spinet_tf.errors import InputError
-from spinet_tf.field_units import check_units, ppm_per_unit
+from spinet_tf.field_units import FieldUnits, check_units, ppm_per_unit
 from spinet_tf.scan_geometry import check_voxel_size
 from spinet_tf.volume import Volume, check_field, check_same_grid
 
 # The standard deviation of a COSMOS map in the brain is about 0.03 ppm.
 SMALLEST_SPREAD, LARGEST_SPREAD = 1e-3, 1.0
-
-
-class FieldUnits(NamedTuple):
-    """What a local field is measured in.
-
-    Attributes:
-        units: "ppm", "hz" or "rad".
-        b0: field strength [T], for "hz" and "rad".
-        te: echo time [s], for "rad".
-    """
-
-    units: str = "ppm"
-    b0: float | None = None
-    te: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spinet_tf.errors import InputError
-from spinet_tf.field_units import ppm_per_unit
+from spinet_tf.field_units import FieldUnits, ppm_per_unit
 from spinet_tf.scan_geometry import normalise_b0_direction
 
-from .scan import FieldUnits
-
+PPM = FieldUnits()
 _DIRECTION_KEYS = ("B0Direction", "B0_dir")
 
 
@@ -22,14 +21,11 @@ class FieldSidecar(NamedTuple):
     """
 
     b0_direction: tuple[float, float, float] | None = None
-    units: FieldUnits = FieldUnits()
+    units: FieldUnits = PPM
 
 
 def read_sidecar(path: Path) -> FieldSidecar:
     """Reads `B0Direction` (or `B0_dir`) and `Units` of a local field.
-
-    `MagneticFieldStrength` [T] is needed for `Units` "Hz" and "rad", `EchoTime` [s]
-    for "rad".
 
     Args:
         path: JSON file; may be missing.
@@ -40,18 +36,53 @@ def read_sidecar(path: Path) -> FieldSidecar:
     Raises:
         InputError: if it is not JSON, or a value is missing or unusable.
     """
-    if not path.exists():
-        return FieldSidecar()
+    return (
+        parse_sidecar(read_json_object(path), path) if path.exists() else FieldSidecar()
+    )
+
+
+def read_json_object(path: Path) -> dict:
+    """Reads a JSON file.
+
+    Args:
+        path: JSON file.
+
+    Returns:
+        Its content.
+
+    Raises:
+        InputError: if it is not JSON, or no object.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON: {error}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a JSON object")
+    return content
+
+
+def parse_sidecar(content: dict, path: Path, default: FieldUnits = PPM) -> FieldSidecar:
+    """What the metadata of a local field say.
+
+    `MagneticFieldStrength` [T] is needed for `Units` "Hz" and "rad", `EchoTime` [s]
+    for "rad".
+
+    Args:
+        content: the metadata.
+        path: where they come from, for messages.
+        default: stands for what the metadata do not say. Defaults to ppm.
+
+    Returns:
+        What they say.
+
+    Raises:
+        InputError: if a value is missing or unusable.
+    """
     units = FieldUnits(
-        units=str(content.get("Units", "ppm")).lower(),
-        b0=_number(content, "MagneticFieldStrength", path),
-        te=_number(content, "EchoTime", path),
+        units=str(content.get("Units", default.units)).lower(),
+        b0=_number(content, "MagneticFieldStrength", path, default.b0),
+        te=_number(content, "EchoTime", path, default.te),
     )
     try:
         ppm_per_unit(*units)
@@ -60,8 +91,8 @@ def read_sidecar(path: Path) -> FieldSidecar:
     return FieldSidecar(_direction(content, path), units)
 
 
-def _number(content: dict, key: str, path: Path) -> float | None:
-    value = content.get(key)
+def _number(content: dict, key: str, path: Path, default: float | None) -> float | None:
+    value = content.get(key, default)
     if value is not None and not isinstance(value, int | float):
         raise InputError(f"{path}: expected {key} to be a number, got {value!r}")
     return value

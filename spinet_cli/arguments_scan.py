@@ -1,0 +1,118 @@
+"""Flags that several subcommands have; nothing here imports TensorFlow."""
+
+from spinet_cli.arguments_serve import MODEL_NAME
+
+METHODS = ("spinet", "tkd", "tikhonov")
+FIELD_UNITS = ("ppm", "hz", "rad")
+PRECISIONS = ("float32", "bfloat16")
+
+
+def add_report(parser):
+    """Add `--report`, a file."""
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        help="write a web page with pictures, numbers and provenance, .html",
+    )
+
+
+def add_mask(parser, nargs=None):
+    """Add `--mask` and `--mask-threshold`."""
+    meaning = "brain mask, 0 and 1, same grid"
+    if nargs:
+        meaning += "; one for all fields or one for each"
+    parser.add_argument(
+        "--mask", required=True, nargs=nargs, metavar="FILE", help=meaning
+    )
+    add_mask_threshold(parser)
+
+
+def add_mask_threshold(parser):
+    """Add `--mask-threshold`."""
+    parser.add_argument(
+        "--mask-threshold",
+        type=float,
+        metavar="T",
+        help="for a probability mask: inside is above T",
+    )
+
+
+def add_geometry(parser):
+    """Add `--voxel-size` and `--b0-dir`."""
+    parser.add_argument(
+        "--voxel-size",
+        default="auto",
+        metavar="auto|X,Y,Z",
+        help="voxel size in mm; auto: from the NIfTI affine",
+    )
+    parser.add_argument(
+        "--b0-dir",
+        default="auto",
+        metavar="auto|X,Y,Z",
+        help="B0 direction in voxel axes, of any length; auto: from the NIfTI affine",
+    )
+
+
+def add_field_units(field):
+    """Add the unit of a field and what its conversion needs."""
+    field.add_argument(
+        "--field-units", choices=FIELD_UNITS, default="ppm", help="default ppm"
+    )
+    field.add_argument(
+        "--b0", type=float, metavar="T", help="field strength in tesla, for hz and rad"
+    )
+    field.add_argument(
+        "--te", type=float, metavar="S", help="echo time in seconds, for rad"
+    )
+
+
+def add_method(parser):
+    """Add what reconstructs."""
+    method = parser.add_argument_group("method")
+    method.add_argument(
+        "--method", choices=METHODS, default="spinet", help="default spinet"
+    )
+    method.add_argument(
+        "--model", metavar="FILE", help="a .keras model; default the one that ships"
+    )
+    method.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default="float32",
+        help="of the CNN; the physics is float32; default float32",
+    )
+    method.add_argument(
+        "--memory-limit",
+        type=float,
+        metavar="GB",
+        help="memory to take, in 10^9 bytes; a smaller one is slower; default what "
+        "the machine has left",
+    )
+
+
+def add_server(parser):
+    """Add a model server that reconstructs."""
+    server = parser.add_argument_group("model server")
+    server.add_argument(
+        "--server",
+        metavar="HOST:PORT",
+        help="let a model server do it: TF-Serving, or 'spinet-qsm serve'",
+    )
+    server.add_argument(
+        "--model-name",
+        default=MODEL_NAME,
+        metavar="NAME",
+        help=f"the model's name on the server; default {MODEL_NAME}",
+    )
+    server.add_argument(
+        "--tls-ca",
+        metavar="FILE",
+        help="encrypt; PEM certificates of who signed the server's",
+    )
+    server.add_argument(
+        "--timeout",
+        type=float,
+        default=600.0,
+        metavar="S",
+        help="seconds a request may take; default 600",
+    )

@@ -1,0 +1,125 @@
+"""What there is to do in a BIDS dataset, and what cannot be done."""
+
+from collections import defaultdict
+from typing import NamedTuple
+
+from spinet_cli.bids_dataset import MapFiles, map_files
+from spinet_cli.scan_task import ScanTask
+from spinet_tf.errors import InputError
+from spinet_tf.field_sidecar import parse_sidecar
+from spinet_tf.field_units import FieldUnits
+
+SPATIAL_KEYS = ("SpatialReference", "Resolution")
+
+
+class PlannedScan(NamedTuple):
+    """A scan, or what stands for one that is missing.
+
+    Attributes:
+        name: str, what messages call it, for example "sub-01_ses-1".
+        files: `MapFiles`; None without a local field.
+        task: `ScanTask`; None if it cannot be reconstructed.
+        problem: str, why it cannot.
+    """
+
+    name: str
+    files: MapFiles | None = None
+    task: ScanTask | None = None
+    problem: str = ""
+
+
+def plan_scans(tree, arguments, dataset):
+    """Find the scans that the flags ask for.
+
+    Args:
+        tree: `BidsTree`.
+        arguments: the parsed flags.
+        dataset: `Path` of the derivative to write.
+
+    Returns:
+        list of `PlannedScan`, those that are done before too.
+
+    Raises:
+        InputError: a label that the dataset has not, or nothing to reconstruct.
+    """
+    planned = []
+    for session in _chosen_sessions(tree, arguments):
+        fields = [field for field in tree.local_fields if field.session == session]
+        if not fields:
+            planned.append(PlannedScan(_name(session), problem="no local field"))
+        by_map = defaultdict(list)
+        for field in fields:
+            by_map[field.map_name].append(field)
+        for same in by_map.values():
+            planned.append(_plan(tree, arguments, dataset, same))
+    if not any(scan.files for scan in planned):
+        raise InputError(
+            f"{tree.folder}: no local field, expected such as"
+            " sub-01/anat/sub-01_desc-local_fieldmap.nii.gz"
+        )
+    return planned
+
+
+def _plan(tree, arguments, dataset, fields):
+    field = fields[0]
+    files = map_files(dataset, field)
+    try:
+        if len(fields) > 1:
+            names = " and ".join(tree.name(field.path) for field in fields)
+            raise InputError(f"several local fields for one map: {names}")
+        mask = tree.mask_of(field)
+        content, source = tree.metadata(field)
+        default = FieldUnits(arguments.field_units, arguments.b0, arguments.te)
+        sidecar = parse_sidecar(content, source, default)
+    except InputError as error:
+        return PlannedScan(field.map_name, files, problem=str(error))
+    task = ScanTask(
+        flags=arguments,
+        field=str(field.path),
+        mask=str(mask),
+        output=str(files.output),
+        picture=str(files.picture),
+        units=sidecar.units,
+        report=str(files.report) if arguments.report else None,
+        b0_direction=sidecar.b0_direction,
+        bids=_bids_details(tree, field, mask, content, sidecar.units),
+    )
+    return PlannedScan(field.map_name, files, task)
+
+
+def _bids_details(tree, field, mask, content, units):
+    sources = [f"bids:input:{tree.name(path)}" for path in (field.path, mask)]
+    details = {
+        "Description": "magnetic susceptibility, by inversion of a local field",
+        "SkullStripped": True,
+        "Sources": sources,
+    }
+    if units.b0 is not None:
+        details["MagneticFieldStrength"] = units.b0
+    if "space" in field.entities:
+        details["SpatialReference"] = sources[0]
+    return details | {key: content[key] for key in SPATIAL_KEYS if key in content}
+
+
+def _chosen_sessions(tree, arguments):
+    chosen = tree.sessions
+    for index, flag, prefix in (
+        (0, "participant_label", "sub-"),
+        (1, "session_label", "ses-"),
+    ):
+        wanted = getattr(arguments, flag)
+        if not wanted:
+            continue
+        labels = [label.removeprefix(prefix) for label in wanted]
+        for label in labels:
+            if label not in {session[index] for session in tree.sessions}:
+                raise InputError(
+                    f"--{flag.replace('_', '-')}: no {prefix}{label} in {tree.folder}"
+                )
+        chosen = [session for session in chosen if session[index] in labels]
+    return chosen
+
+
+def _name(session):
+    subject, label = session
+    return f"sub-{subject}_ses-{label}" if label else f"sub-{subject}"

@@ -1,0 +1,71 @@
+"""One scan to reconstruct: what is read, what is written, and how."""
+
+import argparse
+import os
+import re
+from typing import NamedTuple
+
+from spinet_tf.field_units import FieldUnits
+
+
+class ScanTask(NamedTuple):
+    """A scan and the flags that hold for it.
+
+    Attributes:
+        flags: the parsed flags, of which `method`, `reference`, `mask_threshold`,
+            `voxel_size` and `b0_dir` are used here.
+        field: path of the local field.
+        mask: path of the mask.
+        output: path of the map; the sidecar has its name.
+        picture: path of the picture.
+        units: of the field.
+        report: path of the report. Defaults to None: none.
+        iterates: folder of the maps of the unrolls. Defaults to None: they are not
+            written.
+        b0_direction: unit vector in voxel axes that goes before the affine's.
+            Defaults to None.
+        bids: dict, what BIDS wants in the sidecar. Defaults to None: another sidecar.
+    """
+
+    flags: argparse.Namespace
+    field: str
+    mask: str
+    output: str
+    picture: str
+    units: FieldUnits
+    report: str | None = None
+    iterates: str | None = None
+    b0_direction: tuple[float, float, float] | None = None
+    bids: dict | None = None
+
+    @property
+    def sidecar(self):
+        """Path of the sidecar."""
+        return f"{without_suffix(self.output)}.json"
+
+    def inputs(self):
+        """The files that are read, and the sidecar of the field, which must stay."""
+        sidecar = f"{without_suffix(self.field)}.json"
+        return [self.field, self.mask, self.flags.reference, sidecar]
+
+    def outputs(self, unrolls):
+        """The files to write: map, sidecar, picture, maps of the unrolls, report.
+
+        Args:
+            unrolls: int.
+
+        Returns:
+            list of paths.
+        """
+        paths = [self.output, self.sidecar, self.picture]
+        if self.iterates:
+            paths += [
+                os.path.join(self.iterates, f"unroll-{k}.nii.gz")
+                for k in range(1, unrolls + 1)
+            ]
+        return paths + ([self.report] if self.report else [])
+
+
+def without_suffix(path):
+    """The path of a NIfTI file without .nii or .nii.gz."""
+    return re.sub(r"\.nii(\.gz)?$", "", path, flags=re.IGNORECASE)

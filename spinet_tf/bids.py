@@ -1,0 +1,210 @@
+"""Local fields and what belongs to them in a tree of BIDS datasets."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from spinet_tf.errors import InputError
+from spinet_tf.field_sidecar import read_json_object
+from spinet_tf.nifti import NIFTI_SUFFIXES
+
+MAP_ENTITIES = (
+    *("sub", "ses", "task", "acq", "ce", "rec", "run", "space", "chunk", "res"),
+)
+"""What BIDS allows in the name of a susceptibility map, in its order."""
+
+# qsm-forward's name of a local field is no BIDS name, since a suffix has no hyphen.
+_NOT_BIDS = ("_fieldmap-local.", "_desc-local_fieldmap.")
+# Of QSMxT's two passes this is the one that sees reliable phase only.
+_SKIPPED_FOLDER = "bgremove-reliable"
+_ERODED_MASK = "bgmask"  # QSMxT's, where its background removal gives a field
+
+
+class BidsFile(NamedTuple):
+    """A file with a BIDS name.
+
+    Attributes:
+        path: absolute.
+        entities: values by their keys, for example {"sub": "01", "run": "02"}.
+        suffix: for example "mask".
+    """
+
+    path: Path
+    entities: dict[str, str]
+    suffix: str
+
+    @property
+    def session(self) -> tuple[str, str]:
+        """Labels of subject and session, the latter "" if there is none."""
+        return self.entities["sub"], self.entities.get("ses", "")
+
+    @property
+    def map_name(self) -> str:
+        """The entities that a susceptibility map of this image has in its name."""
+        return "_".join(
+            f"{key}-{self.entities[key]}"
+            for key in MAP_ENTITIES
+            if key in self.entities
+        )
+
+    def belongs_to(self, image: "BidsFile") -> bool:
+        """Whether it has no entity, but for a `desc`, that the image has not."""
+        return _without_desc(self).items() <= image.entities.items()
+
+
+class BidsTree:
+    """A BIDS dataset, raw or derivative, with the derivatives in it.
+
+    Attributes:
+        folder: `Path`, absolute.
+        sessions: sorted list of `(subject, session)`, labels; the session is "" where
+            a subject has none.
+        local_fields: list of `BidsFile`.
+
+    Args:
+        folder: the dataset.
+
+    Raises:
+        InputError: if there is no such folder, or its description cannot be read, or
+            ancpbids is not installed.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder).absolute()
+        paths, subjects = _load(self.folder)
+        files = list(filter(None, map(_parse, paths)))
+        self._images = [
+            file
+            for file in files
+            if file.path.name.endswith(NIFTI_SUFFIXES) and "sub" in file.entities
+        ]
+        self._sidecars = [file for file in files if file.path.suffix == ".json"]
+        self.local_fields = sorted(filter(_is_local_field, self._images))
+        found = {image.session for image in self._images}
+        found |= {(subject, "") for subject in subjects}
+        in_sessions = {subject for subject, session in found if session}
+        fields = {field.session for field in self.local_fields}
+        self.sessions = sorted(
+            (subject, session)
+            for subject, session in found
+            # Files of a subject beside its sessions are no session of their own.
+            if session or subject not in in_sessions or (subject, "") in fields
+        )
+
+    def mask_of(self, field: BidsFile) -> Path:
+        """The mask of a local field.
+
+        It is a `mask` without `desc` or with `desc-brain`, or QSMxT's eroded `bgmask`
+        in the same folder. One in the folder of the field is preferred to others, the
+        eroded one to others in it, and then the one with the most entities of the
+        field.
+
+        Args:
+            field: one of `local_fields`.
+
+        Returns:
+            Its path.
+
+        Raises:
+            InputError: if there is none, or several are as good.
+        """
+
+        def merit(mask: BidsFile) -> tuple[bool, bool, int]:
+            together = mask.path.parent == field.path.parent
+            return together, mask.suffix == _ERODED_MASK, len(_without_desc(mask))
+
+        masks = [
+            image
+            for image in self._images
+            if _is_brain_mask(image, field) and image.belongs_to(field)
+        ]
+        if not masks:
+            raise InputError(
+                f"no mask for {self.name(field.path)}, expected such as"
+                f" {field.map_name}_desc-brain_mask.nii.gz"
+            )
+        best = max(map(merit, masks))
+        best_masks = [mask.path for mask in masks if merit(mask) == best]
+        if len(best_masks) > 1:
+            names = " and ".join(map(self.name, best_masks))
+            raise InputError(f"{names} are masks of {self.name(field.path)}, keep one")
+        return best_masks[0]
+
+    def metadata(self, image: BidsFile) -> tuple[dict, Path]:
+        """What the sidecars of an image say, those nearest to it last.
+
+        Args:
+            image: such as one of `local_fields`.
+
+        Returns:
+            The metadata, and the nearest sidecar's path, or the image's without any.
+
+        Raises:
+            InputError: if one is not JSON.
+        """
+        sidecars = [
+            file
+            for file in self._sidecars
+            if file.suffix == image.suffix
+            and file.entities.items() <= image.entities.items()
+            and image.path.is_relative_to(file.path.parent)
+        ]
+        sidecars.sort(key=lambda file: (len(file.path.parts), len(file.entities)))
+        content = {}
+        for file in sidecars:
+            content |= read_json_object(file.path)
+        return content, sidecars[-1].path if sidecars else image.path
+
+    def name(self, path: Path) -> str:
+        """A path as seen from the folder."""
+        return path.relative_to(self.folder).as_posix()
+
+
+def _load(folder: Path) -> tuple[list[Path], list[str]]:
+    """Every file, and the labels of the subjects that have a folder."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    try:
+        import ancpbids
+        from ancpbids.model_base import File, Folder
+    except ModuleNotFoundError as error:
+        raise InputError(
+            "reading BIDS datasets needs ancpbids: pip install 'spinet-tf[bids]'"
+        ) from error
+    # A pickle in a dataset would be run.
+    options = ancpbids.DatasetOptions(ignore_pickle_file=True)
+    try:
+        dataset = ancpbids.load_dataset(str(folder), options)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{folder}: cannot be read as a BIDS dataset: {error}"
+        ) from error
+    paths = [Path(file.get_absolute_path()) for file in dataset.select(File).objects()]
+    folders = {found.name for found in dataset.select(Folder).objects()}
+    return paths, [
+        name.removeprefix("sub-") for name in folders if name.startswith("sub-")
+    ]
+
+
+def _parse(path: Path) -> BidsFile | None:
+    from ancpbids.utils import parse_bids_name
+
+    if "_" not in path.name:  # A sidecar for all, such as localfield.json.
+        return BidsFile(path, {}, path.stem)
+    parts = parse_bids_name(path.name.replace(*_NOT_BIDS))
+    return parts and BidsFile(path, parts["entities"], parts["suffix"])
+
+
+def _is_local_field(image: BidsFile) -> bool:
+    is_local = image.suffix == "fieldmap" and image.entities.get("desc") == "local"
+    skipped = image.path.parent.name == _SKIPPED_FOLDER
+    return (is_local or image.suffix == "localfield") and not skipped
+
+
+def _is_brain_mask(image: BidsFile, field: BidsFile) -> bool:
+    if image.suffix == _ERODED_MASK:
+        return image.path.parent == field.path.parent
+    return image.suffix == "mask" and image.entities.get("desc") in (None, "brain")
+
+
+def _without_desc(file: BidsFile) -> dict[str, str]:
+    return {key: value for key, value in file.entities.items() if key != "desc"}
