@@ -57,3 +57,18 @@ def add_bids(parser):
     add_field_units(parser.add_argument_group("field, where its sidecar does not tell"))
     add_method(parser)
     add_server(parser)
+
+    beam = parser.add_argument_group(
+        "Apache Beam", "further flags are those of its pipelines, also after --"
+    )
+    beam.add_argument(
+        "--runner",
+        metavar="NAME",
+        help="such as DirectRunner or FlinkRunner; default none, this process",
+    )
+    beam.add_argument(
+        "--saved-model",
+        "--saved_model",
+        metavar="DIR",
+        help="folder that export.py wrote to; default: --model is exported for the run",
+    )

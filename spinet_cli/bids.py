@@ -5,7 +5,7 @@ from pathlib import Path
 
 from spinet_cli.bids_dataset import prepare_dataset
 from spinet_cli.bids_plan import plan_scans
-from spinet_cli.each_scan import run_each
+from spinet_cli.each_scan import report_failures, run_each
 from spinet_cli.methods import prepare_method
 from spinet_cli.one_scan import reconstruct_scan
 from spinet_cli.reconstruct import check_method_flags
@@ -26,6 +26,7 @@ def run(arguments):
         InputError: a flag or folder that cannot be used.
     """
     check_method_flags(arguments)
+    options = _check_pipeline_flags(arguments)
     dataset = Path(arguments.output).absolute()
     tree = BidsTree(arguments.input)
     if dataset.resolve() == tree.folder.resolve():
@@ -34,19 +35,53 @@ def run(arguments):
     left = [scan for scan in planned if not _is_done(scan, arguments)]
     if not left:
         return 0
+    if options is not None:
+        return _run_on_beam(left, arguments, options, dataset, tree.folder)
     method = prepare_method(arguments)
     prepare_dataset(dataset, tree.folder)
+    try:
+        return run_each(left, lambda scan: _work(scan, method), lambda scan: scan.name)
+    finally:
+        _tidy(left, dataset)
 
-    def work(scan):
-        if scan.problem:
-            raise InputError(scan.problem)
-        scan.files.make_folders()
-        try:
-            reconstruct_scan(scan.task, method)
-        finally:
+
+def _check_pipeline_flags(arguments):
+    if arguments.runner is None:
+        if arguments.saved_model:
+            raise InputError("--saved-model goes with --runner")
+        return None
+    from spinet_cli.bids_beam import check_pipeline_flags
+
+    return check_pipeline_flags(arguments)
+
+
+def _work(scan, method):
+    if scan.problem:
+        raise InputError(scan.problem)
+    scan.files.make_folders()
+    reconstruct_scan(scan.task, method)
+
+
+def _run_on_beam(scans, arguments, options, dataset, source):
+    from spinet_cli.bids_beam import prepare_saved_model, run_on_beam
+
+    saved_model = prepare_saved_model(arguments)
+    prepare_dataset(dataset, source)
+    try:
+        failures = run_on_beam(scans, saved_model, arguments.report, options, dataset)
+    finally:
+        _tidy(scans, dataset)
+    for scan in scans:
+        if scan.files and scan.files.output.is_file():
+            print(f"wrote {scan.files.output}")
+    return report_failures(failures, len(scans))
+
+
+def _tidy(scans, dataset):
+    """Remove the folders of scans that failed."""
+    for scan in scans:
+        if scan.files:
             scan.files.remove_empty_folders(dataset)
-
-    return run_each(left, work, lambda scan: scan.name)
 
 
 def _is_done(scan, arguments):

@@ -60,7 +60,7 @@ def main(argv=None):
 def _run(argv):
     try:
         argv = _join_negative_vectors(_expand_flagfiles(argv))
-        arguments = build_parser(_OneLineParser).parse_args(argv)
+        arguments = _parse(argv)
     except SystemExit as stop:  # how argparse ends --help and a wrong command line
         return stop.code
     except flags.Error as error:
@@ -75,6 +75,16 @@ def _run(argv):
         return _report_error(error)
     except MemoryError:
         return _report_error("the machine has not enough memory for these volumes")
+
+
+def _parse(argv):
+    parser = build_parser(_OneLineParser)
+    arguments, others = parser.parse_known_args(argv)
+    if getattr(arguments, "runner", None):
+        arguments.pipeline_options = [word for word in others if word != "--"]
+    elif others:
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
+    return arguments
 
 
 def _expand_flagfiles(argv):

@@ -34,28 +34,90 @@ def reconstruct_scan(task, method):
     """
     with contextlib.ExitStack() as stack:
         messages = stack.enter_context(recorded_warnings())
-        outputs = task.outputs(method.unrolls)
         if task.iterates:
             stack.enter_context(made_folder(task.iterates))
-        check_outputs(outputs, task.inputs())
-        scan = _read(task)
-        result = reconstruct_in_canonical_axes(
-            method.solve,
-            scan.field.affine,
-            scan.field.data,
-            scan.mask.data,
-            scan.voxel_size,
-            scan.b0_direction,
-        )
-        details = describe(task, method.details, scan, result)
-        if "SolverTolerance" in method.details:
-            _warn_of_loose_solves(result, method.details["SolverTolerance"])
-        with atomic_paths(outputs) as paths:
-            write_files(paths, task, scan, result, details, messages)
+        scan = read_scan(task, method.unrolls)
+        result = solve_scan(method.solve, scan)
+        outputs = write_scan(task, scan, result, method.details, messages)
     print(f"data-consistency error  {result.data_consistency:.4f}")
     print(f"wall time               {result.seconds:.1f} s")
     for path in outputs:
         print(f"wrote {path}")
+
+
+def read_scan(task, unrolls=0):
+    """Read what there is to reconstruct, and say its geometry.
+
+    Args:
+        task: `ScanTask`.
+        unrolls: int, of the method. Defaults to 0, for a task without iterates.
+
+    Returns:
+        `Scan`; its field is in ppm, and as it is outside the mask too.
+
+    Raises:
+        InputError: a file that cannot be used, or could not be written.
+    """
+    check_outputs(task.outputs(unrolls), task.inputs())
+    threshold = task.flags.mask_threshold
+    field = read_volume(task.field)
+    mask = read_mask(task.mask, threshold)
+    check_same_grid(field, mask)
+    field = check_field(field, mask)
+    check_units(field.data[mask.data], *task.units, field.name)
+    ppm = field.data * np.float32(ppm_per_unit(*task.units))
+    reference = read_reference(task.flags.reference, field, mask, threshold)
+    geometry = resolve_geometry(task.flags, field, task.b0_direction)
+    return Scan(dataclasses.replace(field, data=ppm), mask, *geometry, reference)
+
+
+def solve_scan(solve, scan):
+    """Reconstruct what was read.
+
+    Args:
+        solve: callable of local field, mask, voxel size and B0 direction that gives a
+            `Reconstruction`.
+        scan: `Scan`.
+
+    Returns:
+        `Reconstruction`, before its reference is subtracted.
+
+    Raises:
+        InputError: the scan cannot be reconstructed.
+    """
+    return reconstruct_in_canonical_axes(
+        solve,
+        scan.field.affine,
+        scan.field.data,
+        scan.mask.data,
+        scan.voxel_size,
+        scan.b0_direction,
+    )
+
+
+def write_scan(task, scan, result, method_details, messages):
+    """Write the files of a scan, all or none.
+
+    Args:
+        task: `ScanTask`.
+        scan: `Scan`.
+        result: `Reconstruction`, before its reference is subtracted.
+        method_details: dict for the sidecar, what is particular to the method.
+        messages: list of str, the warnings; it may grow.
+
+    Returns:
+        list of paths.
+
+    Raises:
+        InputError: a file cannot be written.
+    """
+    outputs = task.outputs(len(result.unrolls))
+    details = describe(task, method_details, scan, result)
+    if "SolverTolerance" in method_details:
+        _warn_of_loose_solves(result, method_details["SolverTolerance"])
+    with atomic_paths(outputs) as paths:
+        write_files(paths, task, scan, result, details, messages)
+    return outputs
 
 
 def _warn_of_loose_solves(result, tolerance):
@@ -71,17 +133,3 @@ def _warn_of_loose_solves(result, tolerance):
             f"tolerance of {tolerance:g}",
             stacklevel=2,
         )
-
-
-def _read(task):
-    """The local field in ppm, as it is outside the mask too, and what goes with it."""
-    threshold = task.flags.mask_threshold
-    field = read_volume(task.field)
-    mask = read_mask(task.mask, threshold)
-    check_same_grid(field, mask)
-    field = check_field(field, mask)
-    check_units(field.data[mask.data], *task.units, field.name)
-    ppm = field.data * np.float32(ppm_per_unit(*task.units))
-    reference = read_reference(task.flags.reference, field, mask, threshold)
-    geometry = resolve_geometry(task.flags, field, task.b0_direction)
-    return Scan(dataclasses.replace(field, data=ppm), mask, *geometry, reference)

@@ -13,7 +13,7 @@ from tensorflow_serving.apis import (
 )
 
 from spinet_tf.errors import InputError
-from spinet_tf.reconstruct import Reconstruction, UnrollReport
+from spinet_tf.serving.answers import reconstruction_from
 from spinet_tf.serving.signatures import DEFAULT_SIGNATURE, INPUTS, UNROLLS_SIGNATURE
 
 UNLIMITED = -1
@@ -115,23 +115,7 @@ class RemoteReconstructor:
                 for name, value in zip(INPUTS, values, strict=True)
             }
         )
-        result = {name: value[0] for name, value in results.items()}
-        iterations = result["solver_iterations"]
-        unrolls = [
-            UnrollReport(*unroll, seconds=None)
-            for unroll in zip(
-                result.get("iterates", [None] * len(iterations)),
-                iterations.tolist(),
-                result["solver_residual"].tolist(),
-                strict=True,
-            )
-        ]
-        return Reconstruction(
-            result["susceptibility"],
-            float(result["data_consistency"]),
-            unrolls,
-            time.monotonic() - start,
-        )
+        return reconstruction_from(results, time.monotonic() - start)
 
     def predict(self, inputs):
         """Send a batch.

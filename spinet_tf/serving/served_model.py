@@ -13,12 +13,14 @@ class ServedModel:
 
     Args:
         folder: `Path` of the version directory, named by its number.
+        warm_up: bool, whether to run the requests that were exported with it, so that
+            the first one asked for does not wait. Defaults to True.
 
     Raises:
         OSError, tf.errors.OpError: there is no SavedModel, or it cannot be loaded.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, warm_up=True):
         self.version = int(folder.name)
         with tf.Graph().as_default() as graph:
             self._session = tf.compat.v1.Session(graph=graph)
@@ -30,8 +32,9 @@ class ServedModel:
             for name, signature in meta_graph.signature_def.items()
             if signature.method_name == tf.saved_model.PREDICT_METHOD_NAME
         }
-        for signature_name, inputs in read_warmup_requests(folder):
-            self.run(signature_name, inputs)
+        if warm_up:
+            for signature_name, inputs in read_warmup_requests(folder):
+                self.run(signature_name, inputs)
 
     def run(self, signature_name, inputs, outputs=(), seconds=None):
         """Run a signature.

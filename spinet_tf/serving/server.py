@@ -6,7 +6,6 @@ model, its newest version. No path and no code comes from the wire.
 
 import contextlib
 import logging
-import re
 import threading
 import time
 from typing import NamedTuple
@@ -20,6 +19,7 @@ from tensorflow_serving.apis import (
     predict_pb2,
 )
 
+from spinet_tf.serving.answers import refusal
 from spinet_tf.serving.signatures import DEFAULT_SIGNATURE
 from spinet_tf.serving.tensors import (
     TooLarge,
@@ -85,7 +85,7 @@ class ModelServer:
         except MemoryError:
             context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "not enough memory")
         except tf.errors.OpError as error:
-            context.abort(STATUS_OF_CODE[error.error_code], _reason(error))
+            context.abort(STATUS_OF_CODE[error.error_code], refusal(error))
         finally:
             self._waiting.release()
 
@@ -221,10 +221,3 @@ def _outputs(request, signature):
             f"got {unknown}"
         )
     return list(request.output_filter)
-
-
-def _reason(error):
-    """What the graph says, without the node it comes from."""
-    message = error.message.removeprefix("Graph execution error:").strip()
-    told = re.match(r"assertion failed: \[(.*?)\]( .*)?", message)
-    return told[1] + (told[2] or "") if told else message.split("\n")[0]

@@ -1,0 +1,39 @@
+"""What a signature answers: a reconstruction, or a refusal."""
+
+import re
+
+from spinet_tf.reconstruct import Reconstruction, UnrollReport
+
+
+def reconstruction_from(results, seconds):
+    """The first volume of a batch.
+
+    Args:
+        results: dict of arrays, the outputs of a signature.
+        seconds: float, wall time.
+
+    Returns:
+        A `Reconstruction`; its unrolls have no times, and no maps where the signature
+        gives none.
+    """
+    result = {name: value[0] for name, value in results.items()}
+    iterations = result["solver_iterations"]
+    unrolls = [
+        UnrollReport(*unroll, seconds=None)
+        for unroll in zip(
+            result.get("iterates", [None] * len(iterations)),
+            iterations.tolist(),
+            result["solver_residual"].tolist(),
+            strict=True,
+        )
+    ]
+    return Reconstruction(
+        result["susceptibility"], float(result["data_consistency"]), unrolls, seconds
+    )
+
+
+def refusal(error):
+    """What the graph says, without the node it comes from."""
+    message = error.message.removeprefix("Graph execution error:").strip()
+    told = re.match(r"assertion failed: \[(.*?)\]( .*)?", message)
+    return told[1] + (told[2] or "") if told else message.split("\n")[0]
