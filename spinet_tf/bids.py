@@ -46,6 +46,11 @@ class BidsFile(NamedTuple):
             if key in self.entities
         )
 
+    @property
+    def scan_name(self) -> str:
+        """All entities but `desc`, as they are in its name."""
+        return "_".join(f"{key}-{value}" for key, value in _without_desc(self).items())
+
     def belongs_to(self, image: "BidsFile") -> bool:
         """Whether it has no entity, but for a `desc`, that the image has not."""
         return _without_desc(self).items() <= image.entities.items()
@@ -94,12 +99,47 @@ class BidsTree:
         """The mask of a local field.
 
         It is a `mask` without `desc` or with `desc-brain`, or QSMxT's eroded `bgmask`
-        in the same folder. One in the folder of the field is preferred to others, the
-        eroded one to others in it, and then the one with the most entities of the
-        field.
+        in the same folder, the latter first.
 
         Args:
             field: one of `local_fields`.
+
+        Returns:
+            Its path, chosen as `best_for` does.
+
+        Raises:
+            InputError: if there is none, or several are as good.
+        """
+        eroded = [
+            image
+            for image in self.images(_ERODED_MASK)
+            if image.path.parent == field.path.parent and image.belongs_to(field)
+        ]
+        masks = eroded or self.images("mask", None, "brain")
+        return self.best_for(field, masks, "desc-brain_mask")
+
+    def images(self, suffix: str, *desc: str | None) -> list[BidsFile]:
+        """The images with a suffix, and with a `desc` if one is given."""
+        return [
+            image
+            for image in self._images
+            if image.suffix == suffix
+            and (not desc or image.entities.get("desc") in desc)
+        ]
+
+    def best_for(
+        self, field: BidsFile, candidates: list[BidsFile], expected: str
+    ) -> Path:
+        """What belongs best to a local field.
+
+        It has no entity, but for `desc`, that the field has not. One in the folder of
+        the field goes before others, and then one with more entities, and one with a
+        `desc`.
+
+        Args:
+            field: one of `local_fields`.
+            candidates: what to choose from.
+            expected: `desc` and suffix, for messages.
 
         Returns:
             Its path.
@@ -108,26 +148,22 @@ class BidsTree:
             InputError: if there is none, or several are as good.
         """
 
-        def merit(mask: BidsFile) -> tuple[bool, bool, int]:
-            together = mask.path.parent == field.path.parent
-            return together, mask.suffix == _ERODED_MASK, len(_without_desc(mask))
+        def merit(image: BidsFile) -> tuple[bool, int, bool]:
+            together = image.path.parent == field.path.parent
+            return together, len(_without_desc(image)), "desc" in image.entities
 
-        masks = [
-            image
-            for image in self._images
-            if _is_brain_mask(image, field) and image.belongs_to(field)
-        ]
-        if not masks:
+        candidates = [image for image in candidates if image.belongs_to(field)]
+        if not candidates:
             raise InputError(
-                f"no mask for {self.name(field.path)}, expected such as"
-                f" {field.map_name}_desc-brain_mask.nii.gz"
+                f"no {expected.split('_')[-1]} for {self.name(field.path)}, expected"
+                f" such as {field.scan_name}_{expected}.nii.gz"
             )
-        best = max(map(merit, masks))
-        best_masks = [mask.path for mask in masks if merit(mask) == best]
-        if len(best_masks) > 1:
-            names = " and ".join(map(self.name, best_masks))
-            raise InputError(f"{names} are masks of {self.name(field.path)}, keep one")
-        return best_masks[0]
+        best = max(map(merit, candidates))
+        paths = [image.path for image in candidates if merit(image) == best]
+        if len(paths) > 1:
+            names = " and ".join(map(self.name, paths))
+            raise InputError(f"{names} belong to {self.name(field.path)}, keep one")
+        return paths[0]
 
     def metadata(self, image: BidsFile) -> tuple[dict, Path]:
         """What the sidecars of an image say, those nearest to it last.
@@ -198,12 +234,6 @@ def _is_local_field(image: BidsFile) -> bool:
     is_local = image.suffix == "fieldmap" and image.entities.get("desc") == "local"
     skipped = image.path.parent.name == _SKIPPED_FOLDER
     return (is_local or image.suffix == "localfield") and not skipped
-
-
-def _is_brain_mask(image: BidsFile, field: BidsFile) -> bool:
-    if image.suffix == _ERODED_MASK:
-        return image.path.parent == field.path.parent
-    return image.suffix == "mask" and image.entities.get("desc") in (None, "brain")
 
 
 def _without_desc(file: BidsFile) -> dict[str, str]:

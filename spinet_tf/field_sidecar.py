@@ -24,23 +24,6 @@ class FieldSidecar(NamedTuple):
     units: FieldUnits = PPM
 
 
-def read_sidecar(path: Path) -> FieldSidecar:
-    """Reads `B0Direction` (or `B0_dir`) and `Units` of a local field.
-
-    Args:
-        path: JSON file; may be missing.
-
-    Returns:
-        What it says.
-
-    Raises:
-        InputError: if it is not JSON, or a value is missing or unusable.
-    """
-    return (
-        parse_sidecar(read_json_object(path), path) if path.exists() else FieldSidecar()
-    )
-
-
 def read_json_object(path: Path) -> dict:
     """Reads a JSON file.
 

@@ -1,36 +1,33 @@
 """Scans in NIfTI files with the names of BIDS derivatives."""
 
 import dataclasses
+import functools
 from pathlib import Path
 
+from spinet_tf.bids import BidsFile, BidsTree
 from spinet_tf.errors import InputError
-from spinet_tf.field_sidecar import read_sidecar
-from spinet_tf.nifti import NIFTI_SUFFIXES, read_mask, read_volume
+from spinet_tf.field_sidecar import parse_sidecar
+from spinet_tf.nifti import read_mask, read_volume
 
 from .scan import Scan, make_scan
-
-LOCAL_FIELD = "desc-local_fieldmap"
-SUSCEPTIBILITY = "desc-cosmos_Chimap"
-MASK = "desc-brain_mask"
 
 
 @dataclasses.dataclass(frozen=True)
 class NiftiScan:
-    """The files of one local field.
+    """One local field and what belongs to it.
 
     Attributes:
-        subject: for example "sub-01".
-        name: the field's name up to its `desc`, for example "sub-01_ses-1_run-2".
-        session: what all names in the folder begin with, for example "sub-01_ses-1".
-        folder: the `anat` folder.
-        alone: whether it is the only local field in the folder.
+        tree: where it is.
+        field: one of its local fields.
     """
 
-    subject: str
-    name: str
-    session: str
-    folder: Path
-    alone: bool
+    tree: BidsTree
+    field: BidsFile
+
+    @property
+    def name(self) -> str:
+        """For example "sub-01_ses-1_run-2"."""
+        return self.field.scan_name
 
     def read(self) -> Scan:
         """Reads and checks the files.
@@ -38,28 +35,15 @@ class NiftiScan:
         Raises:
             InputError: if one is missing, damaged, or does not fit the others.
         """
-        field_path = self._find(LOCAL_FIELD)
-        map_path, mask_path = self._find(SUSCEPTIBILITY), self._find(MASK)
-        missing = [
-            f"{self.session}_{kind}.nii.gz"
-            for kind, path in ((SUSCEPTIBILITY, map_path), (MASK, mask_path))
-            if path is None
-        ]
-        if missing:
+        map_path, mask_path = self._map_of(self.field), self.tree.mask_of(self.field)
+        content, source = self.tree.metadata(self.field)
+        sidecar = parse_sidecar(content, source)
+        if sidecar.b0_direction is None and self._shares(map_path):
             raise InputError(
-                f"{self.folder}: no {' and no '.join(missing)} for {field_path.name}"
-            )
-        sidecar_path = self.folder / f"{self.name}_{LOCAL_FIELD}.json"
-        sidecar = read_sidecar(sidecar_path)
-        shared = not self.alone and map_path.name.startswith(
-            f"{self.session}_{SUSCEPTIBILITY}."
-        )
-        if shared and sidecar.b0_direction is None:
-            raise InputError(
-                f"{sidecar_path}: expected B0Direction: several local fields are"
+                f"{source}: expected B0Direction in a sidecar: several local fields are"
                 f" registered to {map_path.name}, their affine tells one direction only"
             )
-        field = read_volume(field_path)
+        field = read_volume(self.field.path)
         return make_scan(
             susceptibility=read_volume(map_path),
             local_field=field,
@@ -69,16 +53,17 @@ class NiftiScan:
             units=sidecar.units,
         )
 
-    def _find(self, kind: str) -> Path | None:
-        """The file of this very field, else the one all fields of the folder share."""
-        for name in dict.fromkeys((self.name, self.session)):
-            paths = [self.folder / f"{name}_{kind}{end}" for end in NIFTI_SUFFIXES]
-            found = [path for path in paths if path.exists()]
-            if len(found) > 1:
-                raise InputError(f"{found[0]}: exists as .nii and as .nii.gz, keep one")
-            if found:
-                return found[0]
-        return None
+    def _map_of(self, field: BidsFile) -> Path:
+        maps = self.tree.images("Chimap", "cosmos")
+        return self.tree.best_for(field, maps, "desc-cosmos_Chimap")
+
+    def _shares(self, map_path: Path) -> bool:
+        """Whether another field of the subject has the same map."""
+        return any(
+            self._map_of(field) == map_path
+            for field in self.tree.local_fields
+            if field.session[0] == self.field.session[0] and field != self.field
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,9 +76,13 @@ class NiftiFolder:
 
     folder: Path
 
+    @functools.cached_property
+    def _tree(self) -> BidsTree:
+        return BidsTree(self.folder)
+
     def subjects(self) -> list[str]:
         """Names of the subjects, sorted."""
-        return sorted(path.name for path in self.folder.glob("sub-*") if path.is_dir())
+        return sorted({f"sub-{subject}" for subject, _ in self._tree.sessions})
 
     def scans(self, subject: str) -> list[NiftiScan]:
         """Finds the local fields of a subject.
@@ -105,28 +94,28 @@ class NiftiFolder:
             One scan a field, at least one.
 
         Raises:
-            InputError: if there is none, or none beside a susceptibility map.
+            InputError: if there is none, or none for a susceptibility map, or two have
+                one name.
         """
-        root = self.folder / subject
-        scans = []
-        for anat in sorted([*root.glob("anat"), *root.glob("ses-*/anat")]):
-            session = "_".join(anat.relative_to(self.folder).parts[:-1])
-            names = sorted(
-                {
-                    path.name.removesuffix(f"_{LOCAL_FIELD}{end}")
-                    for end in NIFTI_SUFFIXES
-                    for path in anat.glob(f"{session}_*{LOCAL_FIELD}{end}")
-                }
-            )
-            if not names and any(anat.glob(f"*_{SUSCEPTIBILITY}.nii*")):
-                raise InputError(
-                    f"{anat}: no local field, expected {session}_{LOCAL_FIELD}.nii.gz"
-                )
-            alone = len(names) == 1
-            scans += [NiftiScan(subject, name, session, anat, alone) for name in names]
-        if not scans:
+        label = subject.removeprefix("sub-")
+        fields = [f for f in self._tree.local_fields if f.entities["sub"] == label]
+        unused = [
+            chimap.session
+            for chimap in self._tree.images("Chimap", "cosmos")
+            if chimap.entities["sub"] == label
+            and not any(chimap.belongs_to(field) for field in fields)
+        ]
+        if unused or not fields:
+            name = "_ses-".join(filter(None, min(unused, default=(label,))))
             raise InputError(
-                f"{root}: no local field, expected"
-                f" [ses-<label>/]anat/{subject}[_ses-<label>]_{LOCAL_FIELD}.nii.gz"
+                f"{subject}: no local field, expected [ses-<label>/]anat/"
+                f"sub-{name}_desc-local_fieldmap.nii.gz"
             )
-        return scans
+        scans = {}
+        for field in fields:
+            other = scans.setdefault(field.scan_name, field)
+            if other != field:
+                raise InputError(
+                    f"{field.path}: {other.path.name} has its name, keep one"
+                )
+        return [NiftiScan(self._tree, field) for field in fields]

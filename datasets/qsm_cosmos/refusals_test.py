@@ -46,7 +46,7 @@ def test_all_problems_are_told_at_once(folder):
     assert len(lines) == 5  # sub-01 has two fields
     told = "\n".join(lines)
     assert str(folder) not in told
-    assert told.count("no sub-01_desc-brain_mask.nii.gz for sub-01_run-") == 2
+    assert told.count("no mask for sub-01/anat/sub-01_run-") == 2
     assert "sub-02_ses-1_desc-local_fieldmap.nii.gz: damaged" in told
     assert "sub-03_desc-cosmos_Chimap.nii.gz: shape (15, 15, 19) differs" in told
     assert "sub-04: no local field, expected [ses-<label>/]anat/sub-04" in told
@@ -114,18 +114,23 @@ def test_fields_on_one_map_need_their_b0_directions(folder):
     files = anat(folder, SUBJECTS[0])
     (files / "sub-01_run-2_desc-local_fieldmap.json").unlink()
     (line,) = refused(folder)
-    assert "sub-01_run-2_desc-local_fieldmap.json: expected B0Direction" in line
+    assert "sub-01_run-2_desc-local_fieldmap.nii.gz: expected B0Direction" in line
 
 
 def test_files_in_doubt_are_refused(folder):
     path = anat(folder, SUBJECTS[2]) / "sub-03_desc-brain_mask.nii"
     path.write_bytes(gzip.decompress(path.with_suffix(".nii.gz").read_bytes()))
     (line,) = refused(folder)
-    assert "exists as .nii and as .nii.gz" in line
+    assert "sub-03_desc-brain_mask.nii and sub-03/anat/sub-03_desc-brain" in line
     path.unlink()
-    (anat(folder, SUBJECTS[2]) / f"{FIELD_3}.nii.gz").unlink()
+    path = anat(folder, SUBJECTS[2]) / f"{FIELD_3}.nii.gz"
+    shutil.copy(path, path.parent / "sub-03_localfield.nii.gz")
     (line,) = refused(folder)
-    assert f"sub-03/anat: no local field, expected {FIELD_3}.nii.gz" in line
+    assert f"sub-03_localfield.nii.gz: {FIELD_3}.nii.gz has its name, keep one" in line
+    (path.parent / "sub-03_localfield.nii.gz").unlink()
+    path.unlink()
+    (line,) = refused(folder)
+    assert "sub-03: no local field, expected [ses-<label>/]anat/sub-03_desc-" in line
 
 
 def test_patches_that_hold_too_little_are_refused(folder):
