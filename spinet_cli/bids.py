@@ -27,9 +27,9 @@ def run(arguments):
     """
     check_method_flags(arguments)
     options = _check_pipeline_flags(arguments)
-    dataset = Path(arguments.output).absolute()
+    dataset = Path(arguments.output).resolve()
     tree = BidsTree(arguments.input)
-    if dataset.resolve() == tree.folder.resolve():
+    if dataset == tree.folder:
         raise InputError(f"{arguments.output}: is the input, expected another folder")
     planned = plan_scans(tree, arguments, dataset)
     left = [scan for scan in planned if not _is_done(scan, arguments)]

@@ -60,7 +60,7 @@ class BidsTree:
     """A BIDS dataset, raw or derivative, with the derivatives in it.
 
     Attributes:
-        folder: `Path`, absolute.
+        folder: `Path`, absolute and without links.
         sessions: sorted list of `(subject, session)`, labels; the session is "" where
             a subject has none.
         local_fields: list of `BidsFile`.
@@ -74,7 +74,7 @@ class BidsTree:
     """
 
     def __init__(self, folder: str | Path):
-        self.folder = Path(folder).absolute()
+        self.folder = Path(folder).resolve()
         paths, subjects = _load(self.folder)
         files = list(filter(None, map(_parse, paths)))
         self._images = [

@@ -182,7 +182,7 @@ def time(path):
 
 def test_labels_choose_and_reports_are_accepted(tree, tmp_path):
     words = ("--participant-label", "02", "01", "--session-label", "b", "--method=tkd")
-    result = bids(tree, tmp_path / "maps", *words, "--report")
+    result = bids(f"{tree}/../{tree.name}/", tmp_path / "maps", *words, "--report")
     assert result.exit_code == 0, result.err
     found = [path.name for path in (tmp_path / "maps").rglob("sub-*_*.*")]
     stem = "sub-02_ses-b_Chimap"
