@@ -23,6 +23,8 @@ from spinet_tf.serving.local import SavedModelReconstructor, newest_version
 from spinet_tf.serving.saved_model import export_saved_model
 
 try:
+    # What Beam's libraries for Google's cloud miss is no concern of other runners.
+    logging.getLogger().addFilter(lambda record: "apitools" not in str(record.msg))
     import apache_beam as beam
     from apache_beam.ml.inference.base import ModelHandler, RunInference
     from apache_beam.options.pipeline_options import PipelineOptions
@@ -34,10 +36,6 @@ except ModuleNotFoundError as error:
 
 # Warnings and matplotlib are those of the process, whichever thread uses them.
 _FILES = threading.Lock()
-
-
-# What Beam's libraries for Google's cloud miss is no concern of other runners.
-logging.getLogger().addFilter(lambda record: not str(record.msg).startswith("apitools"))
 
 
 class Element(NamedTuple):

@@ -1,6 +1,9 @@
-"""A small BIDS dataset with local fields under the names that programs give them."""
+"""A small BIDS dataset with the names that programs give, and the BIDS validator."""
 
 import json
+import subprocess
+import sysconfig
+from pathlib import Path
 
 import numpy as np
 
@@ -75,3 +78,11 @@ def put(path, data):
 def put_json(path, **content):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content))
+
+
+def validator_errors(folder):
+    """What the BIDS validator finds, but for what it only recommends."""
+    program = Path(sysconfig.get_path("scripts"), "bids-validator-deno")
+    command = [program, folder, "--format=json", "--ignoreWarnings"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return json.loads(result.stdout)["issues"]["issues"]
