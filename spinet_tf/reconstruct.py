@@ -9,18 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 from spinet_tf.available_memory import check_fits_in_memory
+from spinet_tf.denoising_plan import choose_tiles
 from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.dipole_operator import filter_volume
 from spinet_tf.errors import InputError
-from spinet_tf.reconstruction_memory import (
-    check_memory,
-    feature_map_budget,
-    format_size,
-    value_bytes,
-    whole_volume_fits,
-)
+from spinet_tf.reconstruction_memory import check_memory, format_size
 from spinet_tf.tiled_denoiser import TiledDenoiser
-from spinet_tf.tiles import plan_tiles
 
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 CLASSICAL_BYTES_PER_VOXEL = 50  # measured
@@ -67,22 +61,24 @@ class Reconstructor:
             float32. Defaults to "float32".
         memory_limit: bytes that this process may take, itself included. Defaults to
             None: what the machine has left.
-        tiled: bool, whether the CNN runs only where the mask can change its answer, in
-            as many tiles as the memory asks for. Defaults to None: where the whole
-            volume's feature maps do not fit.
+        whole_volume: bool, whether the CNN always runs on the whole volume, as exported
+            graphs do. Defaults to False: only where the mask can change its answer,
+            if that is less work or if the memory asks for it.
 
     Raises:
         ValueError: an unknown precision.
     """
 
-    def __init__(self, model, precision="float32", memory_limit=None, tiled=None):
+    def __init__(
+        self, model, precision="float32", memory_limit=None, whole_volume=False
+    ):
         if precision not in PRECISIONS:
             raise ValueError(
                 f"precision must be one of {list(PRECISIONS)}. Received: {precision=}"
             )
         self.precision = precision
         self.memory_limit = memory_limit
-        self.tiled = tiled
+        self.whole_volume = whole_volume
         self.model = model.folded(PRECISIONS[precision])
         volume = tf.TensorSpec((None, None, None, None, 1), tf.float32)
         vector = tf.TensorSpec((None, 3), tf.float32)
@@ -125,7 +121,7 @@ class Reconstructor:
             np.shape(local_field), self.model, self.precision, self.memory_limit
         )
         start = time.monotonic()
-        denoise = self._choose_denoiser(mask)
+        denoise = self._denoise_where(mask)
         field = np.asarray(local_field, np.float32)[np.newaxis, ..., np.newaxis]
         mask = np.asarray(mask, np.float32)[np.newaxis, ..., np.newaxis]
         problem = self._prepare(
@@ -166,24 +162,14 @@ class Reconstructor:
             time.monotonic() - start,
         )
 
-    def _choose_denoiser(self, mask):
-        tiled = self.tiled
-        if tiled is None:
-            scan = (np.shape(mask), self.model, self.precision, self.memory_limit)
-            tiled = not whole_volume_fits(*scan)
-        return self._denoise_where(mask) if tiled else self._denoise
-
     def _denoise_where(self, mask):
         """`model.denoise`, for what is zero outside the mask."""
+        if self.whole_volume:
+            return self._denoise
         mask = np.asarray(mask) != 0
-        net = self.model.denoiser
-        tiles = plan_tiles(
-            mask,
-            net.blocks,
-            net.filters,
-            value_bytes(self.precision),
-            feature_map_budget(mask.shape, self.memory_limit),
-        )
+        tiles = choose_tiles(mask, self.model, self.precision, self.memory_limit)
+        if tiles is None:
+            return self._denoise
         network = functools.partial(self._tiled, tiles=tiles)
         return functools.partial(self.model.denoise, network=network)
 

@@ -9,9 +9,10 @@ import psutil
 import pytest
 import tensorflow as tf
 
-from spinet_tf import SpiNetQSM
+from spinet_tf import SpiNetQSM, denoising_plan
 from spinet_tf import tiled_denoiser as module
 from spinet_tf.box import Box, bounding_box, whole
+from spinet_tf.denoising_plan import choose_tiles, share_of_work
 from spinet_tf.errors import InputError
 from spinet_tf.reconstruct import Reconstructor
 from spinet_tf.reconstruction_memory import check_memory, memory_needed
@@ -141,31 +142,61 @@ def test_a_tile_that_sees_background_only_is_left_out():
 
 @pytest.mark.parametrize("variant", [PAPER, RELEASE], ids=["paper", "release"])
 @pytest.mark.parametrize("size", [(24, 21, 26), (15, 32, 17)], ids=["mixed", "odd"])
-def test_reconstruction_equals_that_of_the_whole_volume(variant, size):
+def test_reconstruction_equals_that_of_the_whole_volume(variant, size, monkeypatch):
     rng = np.random.default_rng(1)
     mask = np.zeros(size, bool)
     mask[5:12, 4:9, 0:6] = rng.random((7, 5, 6)) < 0.8
     field = (0.02 * mask * rng.standard_normal(size)).astype("float32")
     scan = field, mask, (0.8, 1.0, 1.5), (0.0, 0.6, 0.8)
     network = model(variant)
-    expected = Reconstructor(network, tiled=False)(*scan).susceptibility
-    automatic = Reconstructor(network, tiled=True)(*scan).susceptibility
-    tiny = Reconstructor(network, tiled=True)
-    tiny._denoise_where = lambda mask: _in_small_tiles(tiny, mask)
+    expected = Reconstructor(network, whole_volume=True)(*scan).susceptibility
     assert expected.std() > 1e-4
-    for result in (automatic, tiny(*scan).susceptibility):
+    reconstructor = Reconstructor(network)
+    monkeypatch.setattr(denoising_plan, "WORTHWHILE", np.inf)
+    for budget, several in ((1e12, False), (0, True)):
+        planned = []
+        monkeypatch.setattr(
+            denoising_plan,
+            "plan_tiles",
+            lambda *a, b=budget, p=planned: p.append(plan_tiles(*a[:-1], b)) or p[-1],
+        )
+        result = reconstructor(*scan).susceptibility
+        assert (len(planned[0]) > 1) == several
         np.testing.assert_allclose(
             result, expected, atol=2e-5 * np.abs(expected).max(), rtol=0
         )
 
 
-def _in_small_tiles(reconstructor, mask):
-    net = reconstructor.model.denoiser
-    tiles = plan_tiles(mask, net.blocks, net.filters, 4, 0)
-    assert len(tiles) > 1
-    return lambda chi: reconstructor.model.denoise(
-        chi, network=lambda x, training: reconstructor._tiled(x, tiles)
-    )
+def test_tiles_are_taken_where_they_are_less_work():
+    """Large volumes with air around the mask; not small ones, nor full masks."""
+    network = SpiNetQSM(filters=16, blocks=4, batch_norm=False)
+    for size, margin, worthwhile in (
+        ((96, 96, 96), 12, True),
+        ((64, 80, 70), 10, True),
+        ((64, 64, 64), 4, False),
+        ((32, 32, 32), 4, False),
+        ((96, 96, 96), 0, False),
+        ((96, 96, 96), 48, True),
+    ):
+        mask = np.zeros(size, bool)
+        mask[tuple(slice(margin, n - margin) for n in size)] = True
+        tiles = choose_tiles(mask, network, "float32")
+        assert (tiles is not None) == worthwhile
+    assert tiles == []  # an empty mask
+
+
+def test_share_of_work_counts_voxels():
+    mask = np.zeros((40, 30, 50), bool)
+    assert share_of_work(plan_tiles(mask, 2, 4, 4, 1e12), mask.shape, 2) == 0
+    mask[20, 15, 25] = True
+    tiles = plan_tiles(mask, 2, 4, 4, 1e12)
+    # Of the first convolution and both blocks, beside a background of 2 * 5 + 1.
+    edges = [np.prod(frame.edges) for frame in tiles[0].frames[:3]]
+    assert edges == [9**3, 9**3, 13**3]
+    expected = (11**3 + sum(edges) / 3) / mask.size
+    assert share_of_work(tiles, mask.shape, 2) == pytest.approx(expected)
+    full = plan_tiles(mask | True, 2, 4, 4, 1e12)
+    assert share_of_work(full, mask.shape, 2) == pytest.approx(1 + 11**3 / mask.size)
 
 
 def test_limit_makes_tiles_smaller_and_is_refused_only_below_the_smallest(monkeypatch):
@@ -210,8 +241,7 @@ def test_tile_memory_grows_with_what_is_available():
 
 def test_tiles_are_taken_where_the_whole_volume_does_not_fit(monkeypatch):
     size = (40, 36, 44)
-    mask = np.zeros(size, bool)
-    mask[8:30, 9:25, 10:36] = True
+    mask = np.ones(size, bool)
     field = 0.02 * mask * np.random.default_rng(0).standard_normal(size)
     scan = field.astype("float32"), mask, (1.0, 1.0, 1.0), (0.0, 0.0, 1.0)
     network = SpiNetQSM(unrolls=2, filters=16, blocks=1, batch_norm=False)
