@@ -88,6 +88,14 @@ def add_method(parser):
         help="memory to take, in 10^9 bytes; a smaller one is slower; default what "
         "the machine has left",
     )
+    method.add_argument(
+        "--pad",
+        type=float,
+        default=0.0,
+        metavar="MM",
+        help="zeros on every side of the volume in mm, against what the circular "
+        "convolution wraps around; default 0",
+    )
 
 
 def add_server(parser):

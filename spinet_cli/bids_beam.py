@@ -205,7 +205,8 @@ def _read(element):
 
 
 def _solve(element, model):
-    return element._replace(result=solve_scan(model, element.scan))
+    result = solve_scan(element.planned.task, model, element.scan)
+    return element._replace(result=result)
 
 
 def _write(element, details):

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import warnings
 
 import numpy as np
@@ -18,6 +19,7 @@ from spinet_tf.atomic_write import atomic_paths, made_folder
 from spinet_tf.field_units import check_units, ppm_per_unit
 from spinet_tf.nifti import read_mask, read_volume
 from spinet_tf.orientation import reconstruct_in_canonical_axes
+from spinet_tf.padding import reconstruct_padded
 from spinet_tf.referencing import read_reference
 from spinet_tf.volume import check_field, check_same_grid
 
@@ -37,7 +39,7 @@ def reconstruct_scan(task, method):
         if task.iterates:
             stack.enter_context(made_folder(task.iterates))
         scan = read_scan(task, method.unrolls)
-        result = solve_scan(method.solve, scan)
+        result = solve_scan(task, method.solve, scan)
         outputs = write_scan(task, scan, result, method.details, messages)
     print(f"data-consistency error  {result.data_consistency:.4f}")
     print(f"wall time               {result.seconds:.1f} s")
@@ -71,10 +73,11 @@ def read_scan(task, unrolls=0):
     return Scan(dataclasses.replace(field, data=ppm), mask, *geometry, reference)
 
 
-def solve_scan(solve, scan):
+def solve_scan(task, solve, scan):
     """Reconstruct what was read.
 
     Args:
+        task: `ScanTask`.
         solve: callable of local field, mask, voxel size and B0 direction that gives a
             `Reconstruction`.
         scan: `Scan`.
@@ -86,7 +89,7 @@ def solve_scan(solve, scan):
         InputError: the scan cannot be reconstructed.
     """
     return reconstruct_in_canonical_axes(
-        solve,
+        functools.partial(reconstruct_padded, solve, *task.padding),
         scan.field.affine,
         scan.field.data,
         scan.mask.data,

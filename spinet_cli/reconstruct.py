@@ -15,6 +15,7 @@ from spinet_tf.atomic_write import made_folder
 from spinet_tf.errors import InputError
 from spinet_tf.field_units import FieldUnits, ppm_per_unit
 from spinet_tf.nifti import NIFTI_SUFFIXES, check_output_path
+from spinet_tf.padding import check_padding
 
 
 def run(arguments):
@@ -69,6 +70,7 @@ def check_method_flags(arguments):
         raise InputError("--server: expected HOST:PORT, got nothing")
     if limit is not None and not 0 < limit < math.inf:
         raise InputError(f"--memory-limit: expected GB > 0, got {limit:g}")
+    check_padding(arguments.pad, "--pad")
     if not arguments.timeout > 0:
         raise InputError(f"--timeout: expected seconds > 0, got {arguments.timeout:g}")
 

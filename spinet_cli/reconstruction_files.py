@@ -11,6 +11,7 @@ from spinet_tf.atomic_write import write_json
 from spinet_tf.figures import three_planes
 from spinet_tf.nifti import write_volume
 from spinet_tf.orientation import CanonicalAxes
+from spinet_tf.padding import PaddedGrid
 from spinet_tf.page import write_page
 from spinet_tf.referencing import Reference
 from spinet_tf.report import reconstruction_sections, warning_elements
@@ -62,6 +63,8 @@ def describe(task, method_details, scan, result):
         "Mask": task.mask,
         "VoxelSize": [round(edge, 6) for edge in scan.voxel_size],
         "B0Direction": [round(component, 6) for component in scan.b0_direction],
+        "Padding": task.flags.pad,
+        "PaddedSize": list(_padded_grid(task, scan).size),
         "Axes": CanonicalAxes(scan.field.affine).codes,
         **_describe_reference(scan.reference, result),
     }
@@ -126,7 +129,7 @@ def write_files(paths, task, scan, result, details, messages):
     )
     if task.report:
         report = others.pop()
-        residual = _residual(scan, result, details.get("DipoleAtZero", 0.0))
+        residual = _residual(task, scan, result, details.get("DipoleAtZero", 0.0))
         sections = reconstruction_sections(
             scan.field,
             scan.mask.data,
@@ -144,13 +147,18 @@ def write_files(paths, task, scan, result, details, messages):
         write_map(path, unroll.susceptibility)
 
 
-def _residual(scan, result, dipole_at_zero):
+def _padded_grid(task, scan):
+    return PaddedGrid(scan.field.data.shape, scan.voxel_size, *task.padding)
+
+
+def _residual(task, scan, result, dipole_at_zero):
     axes = CanonicalAxes(scan.field.affine)
+    grid = _padded_grid(task, scan)
     volumes = (result.susceptibility, scan.field.data, scan.mask.data)
     residual = field_residual(
-        *map(axes.turn, volumes),
+        *(axes.turn(grid.pad(volume)) for volume in volumes),
         axes.turn_edges(scan.voxel_size),
         axes.turn_direction(scan.b0_direction),
         dipole_at_zero,
     )
-    return axes.turn_back(residual)
+    return grid.crop(axes.turn_back(residual))

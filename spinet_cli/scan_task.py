@@ -12,8 +12,8 @@ class ScanTask(NamedTuple):
     """A scan and the flags that hold for it.
 
     Attributes:
-        flags: the parsed flags, of which `method`, `reference`, `mask_threshold`,
-            `voxel_size` and `b0_dir` are used here.
+        flags: the parsed flags, of which `method`, `pad`, `reference`,
+            `mask_threshold`, `voxel_size` and `b0_dir` are used here.
         field: path of the local field.
         mask: path of the mask.
         output: path of the map; the sidecar has its name.
@@ -42,6 +42,12 @@ class ScanTask(NamedTuple):
     def sidecar(self):
         """Path of the sidecar."""
         return f"{without_suffix(self.output)}.json"
+
+    @property
+    def padding(self):
+        """Padding [mm] and whether sizes are made fast, as `PaddedGrid` takes them."""
+        many_transforms = self.flags.method == "spinet"
+        return self.flags.pad, many_transforms
 
     def inputs(self):
         """The files that are read, and the sidecar of the field, which must stay."""

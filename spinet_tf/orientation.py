@@ -83,12 +83,4 @@ def reconstruct_in_canonical_axes(
         axes.turn_edges(voxel_size),
         axes.turn_direction(b0_direction),
     )
-    unrolls = [
-        unroll
-        if unroll.susceptibility is None  # a server sends them only when asked to
-        else unroll._replace(susceptibility=axes.turn_back(unroll.susceptibility))
-        for unroll in result.unrolls
-    ]
-    return result._replace(
-        susceptibility=axes.turn_back(result.susceptibility), unrolls=unrolls
-    )
+    return result.with_maps(axes.turn_back)

@@ -51,6 +51,24 @@ class Reconstruction(NamedTuple):
     unrolls: list
     seconds: float
 
+    def with_maps(self, change):
+        """The same with each map changed.
+
+        Args:
+            change: callable, one float32 `(x, y, z)` [ppm] to another.
+
+        Returns:
+            A `Reconstruction`.
+        """
+        unrolls = [
+            unroll
+            if unroll.susceptibility is None  # a server sends them only when asked to
+            else unroll._replace(susceptibility=change(unroll.susceptibility))
+            for unroll in self.unrolls
+        ]
+        susceptibility = change(self.susceptibility)
+        return self._replace(susceptibility=susceptibility, unrolls=unrolls)
+
 
 class Reconstructor:
     """A model made ready for inference; volumes of any size share its traces.

@@ -61,14 +61,7 @@ class Reference(NamedTuple):
 
     def apply(self, result):
         """A `Reconstruction` with every map referenced, each to its own mean."""
-        unrolls = [
-            unroll
-            if unroll.susceptibility is None
-            else unroll._replace(susceptibility=self.subtract(unroll.susceptibility))
-            for unroll in result.unrolls
-        ]
-        susceptibility = self.subtract(result.susceptibility)
-        return result._replace(susceptibility=susceptibility, unrolls=unrolls)
+        return result.with_maps(self.subtract)
 
 
 def read_reference(

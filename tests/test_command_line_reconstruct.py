@@ -98,6 +98,8 @@ def test_read_json(scan):
         "FieldStrength": None,
         "EchoTime": None,
         "Mask": str(scan / "mask.nii.gz"),
+        "Padding": 0.0,
+        "PaddedSize": list(SHAPE),
         "Axes": "RAS",
         "Reference": "none",
         "Software": "spinet-tf",
