@@ -1,10 +1,12 @@
 """Times a reconstruction beside the arithmetic it cannot do without.
 
-    python -m benchmarks.reconstruct --sizes 64,96,160 --precision float32,bfloat16
+    python -m benchmarks.reconstruct --sizes 64,96,128,160,192,256
 
-The floor is the CNN's convolutions alone, as many and as large as in the
-reconstruction, timed right after it in the same process. --tiled tells beside it what
-it takes with the CNN where the mask can change its answer only, and how far apart the
+prints the README's table, of the network that ships; --model takes another, and "paper"
+is one of the paper's size with random weights. The floor is the CNN's convolutions
+alone, as many as in the reconstruction and of the whole volume, timed right after it in
+the same process. "Share" is what of these the mask makes necessary. --whole_volume
+tells beside it what it takes with the CNN on the whole volume, and how far apart the
 two results are. Each configuration has a process of its own, so that peak memory is its
 own.
 """
@@ -14,109 +16,129 @@ import multiprocessing
 import os
 import resource
 import sys
+import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
 
 from absl import flags
 
+from benchmarks.scans import load_network, read_scan, simulate_scan
 from spinet_cli.script import run_script
 
 
 class Configuration(NamedTuple):
-    """What to measure; `size` is None where a field is given."""
+    """What to measure; `memory_limit` in GB."""
 
-    size: int | None
+    field: str
+    mask: str
     precision: str
-    model: str | None
-    field: str | None
-    mask: str | None
-    memory_limit: float | None = None  # GB
-    tiled: bool = False
+    model: str | None = None
+    memory_limit: float | None = None
+    whole_volume: bool = False
 
 
 class Measurement(NamedTuple):
-    """What was measured; times in seconds, `first_call` with tracing, memory in MB.
+    """What was measured; times in seconds, memory in bytes.
 
-    `tiled` is the time with the CNN where the mask can change its answer, `difference`
-    the relative L2 difference of the results; both are None where not asked for.
+    `total` is the reconstruction, of which `cnn` and `solve` are parts; `files` is
+    reading and writing, `start_up` imports, loading and tracing. `share` is that of
+    the whole volume's voxels that the CNN computes. `whole` is the time with all of
+    them, `difference` the relative L2 difference of the results; both are None where
+    not asked for.
     """
 
     matrix_size: tuple[int, int, int]
     total: float
+    cnn: float
+    solve: float
+    files: float
+    start_up: float
     floor: float
-    first_call: float
+    share: float
     iterations: list[int]
     peak_memory: float
-    tiled: float | None = None
+    whole: float | None = None
     difference: float | None = None
+
+
+class Stopwatch:
+    """Wraps a function; `seconds` is the time spent in it."""
+
+    def __init__(self, function):
+        self.function = function
+        self.seconds = 0.0
+
+    def __call__(self, *arguments, **options):
+        start = time.monotonic()
+        result = self.function(*arguments, **options)
+        self.seconds += time.monotonic() - start
+        return result
 
 
 def measure(configuration):
     """Reconstruct twice, then run what it is compared with."""
+    start = time.monotonic()
     import numpy as np
 
+    from spinet_tf.nifti import write_volume
     from spinet_tf.reconstruct import Reconstructor
 
-    scan = load_scan(configuration)
-    network, limit = load_network(configuration), configuration.memory_limit
-    reconstructor = Reconstructor(
-        network, configuration.precision, limit and int(limit * 1e9)
-    )
+    network, limit = load_network(configuration.model), configuration.memory_limit
+    settings = network, configuration.precision, limit and int(limit * 1e9)
+    reconstructor = Reconstructor(*settings)
+    start_up = time.monotonic() - start
+    read = Stopwatch(read_scan)
+    field, scan = read(configuration.field, configuration.mask)
     first_call = reconstructor(*scan).seconds
-    reconstruction = reconstructor(*scan)
+    cnn, solve, reconstruction = time_parts(reconstructor, scan)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    matrix_size = scan[0].shape
-    tiled = difference = None
-    if configuration.tiled:
-        in_tiles = Reconstructor(network, configuration.precision, tiled=True)
-        in_tiles(*scan)
-        found, _, _, tiled = in_tiles(*scan)
-        difference = np.linalg.norm(reconstruction.susceptibility - found)
-        difference /= np.linalg.norm(reconstruction.susceptibility)
+    write = Stopwatch(write_volume)
+    chi = reconstruction.susceptibility
+    with tempfile.TemporaryDirectory() as folder:
+        write(f"{folder}/chi.nii.gz", chi, field, field.voxel_size, "chi")
+    whole = difference = None
+    if configuration.whole_volume:
+        on_all = Reconstructor(*settings, whole_volume=True)
+        on_all(*scan)
+        found, _, _, whole = on_all(*scan)
+        difference = float(np.linalg.norm(chi - found) / np.linalg.norm(found))
     return Measurement(
-        matrix_size=matrix_size,
+        matrix_size=chi.shape,
         total=reconstruction.seconds,
-        floor=time_convolutions(reconstructor.model, matrix_size),
-        first_call=first_call,
+        cnn=cnn,
+        solve=solve,
+        files=read.seconds + write.seconds,
+        start_up=start_up + first_call - reconstruction.seconds,
+        floor=time_convolutions(reconstructor.model, chi.shape),
+        share=cnn_share(reconstructor, scan[1]),
         iterations=[unroll.iterations for unroll in reconstruction.unrolls],
-        peak_memory=peak / (2**20 if sys.platform == "darwin" else 2**10),
-        tiled=tiled,
+        peak_memory=peak * (1 if sys.platform == "darwin" else 1024),
+        whole=whole,
         difference=difference,
     )
 
 
-def load_scan(configuration):
-    """Local field, mask, voxel size and B0 direction: the given ones or simulated."""
-    from spinet_tf.nifti import read_mask, read_volume
-    from spinet_tf.phantom import digital_head
-    from spinet_tf.simulate import simulate_field
+def time_parts(reconstructor, scan):
+    """Seconds in the CNN and in the solve, and the `Reconstruction`."""
+    denoise = Stopwatch(reconstructor._denoise_where(scan[1]))
+    physics = Stopwatch(reconstructor._fit)
+    reconstructor._denoise_where, reconstructor._fit = lambda mask: denoise, physics
+    reconstruction = reconstructor(*scan)
+    del reconstructor._denoise_where
+    reconstructor._fit = physics.function
+    return denoise.seconds, physics.seconds, reconstruction
 
-    if configuration.field:
-        field = read_volume(configuration.field)
-        mask = read_mask(configuration.mask)
-        return field.data, mask.data, field.voxel_size, field.b0_direction
-    b0_direction = (0, 0, 1)
-    head = digital_head((configuration.size,) * 3)
-    field = simulate_field(
-        head.susceptibility, head.mask, head.voxel_size, b0_direction, noise=0.002
+
+def cnn_share(reconstructor, mask):
+    """Share of the whole volume's voxels that the CNN computes."""
+    from spinet_tf.denoising_plan import choose_tiles, share_of_work
+
+    model = reconstructor.model
+    tiles = choose_tiles(
+        mask, model, reconstructor.precision, reconstructor.memory_limit
     )
-    return field, head.mask, head.voxel_size, b0_direction
-
-
-def load_network(configuration):
-    """The given model, or one of the paper's size with random weights."""
-    import keras
-
-    from spinet_tf import SpiNetQSM
-    from spinet_tf.model_files import load_model
-
-    if configuration.model:
-        return load_model(configuration.model)
-    keras.utils.set_random_seed(0)
-    # The solver gets about as many iterations as it takes with a trained network; how
-    # many random weights would ask for says nothing.
-    return SpiNetQSM(initial_lambda=0.05, initial_p=1.5, max_iterations=6)
+    return 1.0 if tiles is None else share_of_work(tiles, mask.shape, model.blocks)
 
 
 def time_convolutions(model, matrix_size):
@@ -134,25 +156,61 @@ def time_convolutions(model, matrix_size):
     return time.monotonic() - start
 
 
-def measure_alone(configuration):
-    """`measure` in a new process."""
+def alone(function, *arguments):
+    """What a function returns in a new process."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as pool:
-        return pool.submit(measure, configuration).result()
+        return pool.submit(function, *arguments).result()
 
 
 def define_flags():
     flags.DEFINE_list("sizes", "160", "Voxels along a side of simulated volumes.")
     flags.DEFINE_list("precision", "float32,bfloat16", "Of the CNN.")
-    flags.DEFINE_string(
-        "model", None, "A .keras model. Without it the paper's size, random weights."
-    )
+    flags.DEFINE_string("model", None, "A .keras model, or paper; default: shipped.")
     flags.DEFINE_string(
         "field", None, "Local field [ppm], NIfTI, instead of simulated volumes."
     )
     flags.DEFINE_string("mask", None, "Brain mask that goes with --field, NIfTI.")
     flags.DEFINE_float("memory_limit", None, "GB that a reconstruction may take.")
-    flags.DEFINE_bool("tiled", False, "Compare with the CNN where it matters only.")
+    flags.DEFINE_bool("whole_volume", False, "Compare with the CNN on all voxels.")
+
+
+HEADER = (
+    "Voxels, precision",
+    "Total, s",
+    "CNN",
+    "Solve",
+    "Files",
+    "Start-up",
+    "Floor",
+    "Total / floor",
+    "Share",
+    "Iterations",
+    "Peak, GB",
+    "ns a voxel",
+)
+
+
+def row(measured, precision):
+    """Cells of a `Measurement`, in the order of `HEADER`."""
+    x, y, z = measured.matrix_size
+    times = measured[1:7]
+    cells = [
+        f"{x} x {y} x {z}, {precision}",
+        *(f"{seconds:.2f}" for seconds in times),
+        f"{measured.total / measured.floor:.2f}",
+        f"{measured.share:.2f}",
+        " ".join(map(str, measured.iterations)),
+        f"{measured.peak_memory / 1e9:.1f}",
+        f"{measured.total / (x * y * z) * 1e9:.0f}",
+    ]
+    if measured.whole is not None:
+        cells += [f"{measured.whole:.2f}", f"{measured.difference:.1e}"]
+    return cells
+
+
+def print_row(cells):
+    print("| " + " | ".join(cells) + " |", flush=True)
 
 
 def main(options):
@@ -160,39 +218,20 @@ def main(options):
 
     if (options.field is None) != (options.mask is None):
         raise InputError("--field and --mask go together")
-    sizes = [None] if options.field else [int(size) for size in options.sizes]
     tensorflow = importlib.metadata.version("tensorflow")
-    print(f"{os.cpu_count()} cores, TensorFlow {tensorflow}")
-    print(
-        f"{'size':>11}  precision  total s  floor s  ratio  first call s  "
-        "peak MB  iterations" + "  tiled s  difference" * options.tiled
-    )
-    for size in sizes:
-        for precision in options.precision:
-            measured = measure_alone(
-                Configuration(
-                    size,
-                    precision,
-                    options.model,
-                    options.field,
-                    options.mask,
-                    options.memory_limit,
-                    options.tiled,
-                )
-            )
-            print(
-                f"{'x'.join(map(str, measured.matrix_size)):>11}  {precision:<9}  "
-                f"{measured.total:7.2f}  {measured.floor:7.2f}  "
-                f"{measured.total / measured.floor:5.2f}  "
-                f"{measured.first_call:12.2f}  {measured.peak_memory:7.0f}  "
-                f"{' '.join(map(str, measured.iterations)):<10}"
-                + (
-                    f"  {measured.tiled:7.2f}  {measured.difference:10.1e}"
-                    if options.tiled
-                    else ""
-                ),
-                flush=True,
-            )
+    print(f"{os.cpu_count()} cores, TensorFlow {tensorflow}\n")
+    header = HEADER + ("Whole, s", "Difference") * options.whole_volume
+    print_row(header)
+    print_row(["---"] * len(header))
+    with tempfile.TemporaryDirectory() as folder:
+        for size in [None] if options.field else map(int, options.sizes):
+            scan = (options.field, options.mask)
+            if size:
+                scan = alone(simulate_scan, size, folder)
+            for precision in options.precision:
+                of_network = options.model, options.memory_limit, options.whole_volume
+                configuration = Configuration(*scan, precision, *of_network)
+                print_row(row(alone(measure, configuration), precision))
 
 
 if __name__ == "__main__":

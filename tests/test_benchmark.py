@@ -1,5 +1,6 @@
 from benchmarks import reconstruct as benchmark
 from benchmarks.convolutions import kernel_shapes
+from benchmarks.scans import simulate_scan
 from spinet_tf import SpiNetQSM
 from spinet_tf.model_files import save_model
 
@@ -14,14 +15,23 @@ def test_floor_has_the_paper_networks_convolutions():
 def test_a_measurement(tmp_path):
     model = SpiNetQSM(unrolls=2, filters=4, blocks=1, initial_p=1.5, max_iterations=3)
     save_model(model, tmp_path / "small.keras")
+    scan = simulate_scan(16, tmp_path)
     measured = benchmark.measure(
         benchmark.Configuration(
-            16, "bfloat16", str(tmp_path / "small.keras"), None, None
+            *scan, "bfloat16", str(tmp_path / "small.keras"), whole_volume=True
         )
     )
     assert measured.matrix_size == (16, 16, 16)
     assert measured.iterations == [3, 3]
     assert measured.floor > 0
-    # The first call traces, the second does not.
-    assert 0 < measured.total < measured.first_call
-    assert measured.peak_memory > 100
+    assert measured.files > 0
+    # Loading and the first call's traces take longer than what they are for.
+    assert measured.start_up > measured.total > measured.cnn + measured.solve > 0
+    assert min(measured.cnn, measured.solve) > 0
+    assert 1e8 < measured.peak_memory < 1e11
+    assert measured.share == 1  # too small a volume
+    assert 0 <= measured.difference < 1e-2
+    assert measured.whole > 0
+    cells = benchmark.row(measured, "bfloat16")
+    assert len(cells) == len(benchmark.HEADER) + 2
+    assert cells[0] == "16 x 16 x 16, bfloat16"
