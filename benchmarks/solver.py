@@ -1,0 +1,107 @@
+"""Iterations and error of the solve, by tolerance, first guess and preconditioner.
+
+    python -m benchmarks.solver --reference_dir=../shared/reference
+
+Each unroll's system of the authors' golden data, solved in float32, against a converged
+solve in float64: relative L2 difference inside the mask. Needs the authors' weights and
+results; see README, 'Reference files'.
+"""
+
+import functools
+from pathlib import Path
+from unittest import mock
+
+from absl import flags
+
+from spinet_cli.script import run_script
+
+TOLERANCES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+CHOICES = {
+    "preconditioned, from the unroll before": {},
+    "preconditioned, from zero": {"warm": False},
+    "plain, from the unroll before": {"preconditioned": False},
+    "plain, from zero": {"warm": False, "preconditioned": False},
+}
+
+
+def define_flags():
+    flags.DEFINE_string("reference_dir", "../shared/reference", "The authors' files.")
+
+
+def golden_systems(model, golden):
+    """Right side, weights, normal operator and first guess of each unroll, float64."""
+    import numpy as np
+    import tensorflow as tf
+
+    problem = model.prepare(
+        {
+            "local_field": golden["field"][np.newaxis, ..., np.newaxis],
+            "mask": golden["mask"][np.newaxis, ..., np.newaxis].astype("float32"),
+            "voxel_size": np.ones((1, 3), "float32"),
+            "b0_direction": np.array([[0, 0, 1]], "float32"),
+        }
+    )
+    adjoint, kernel = (tf.cast(v, tf.float64) for v in problem[:2])
+
+    def channels(name):
+        volume = golden[name]
+        return np.stack([volume.real, volume.imag], -1)[np.newaxis].astype("float64")
+
+    for k in (1, 2, 3):
+        weights = model.lambda_ * golden[f"w2_{k}"][np.newaxis, ..., np.newaxis]
+        weights = tf.constant(weights, tf.float64)
+        rhs = adjoint + weights * channels(f"z_{k}")
+        yield rhs, weights, tf.square(kernel), tf.constant(channels(f"chi_{k - 1}"))
+
+
+def solve(system, tolerance, warm=True, preconditioned=True, dtype="float32"):
+    """Solution of a system as numpy, and its iterations."""
+    import tensorflow as tf
+
+    from spinet_tf import data_consistency as physics
+
+    *operator, initial = (tf.cast(v, dtype) for v in system)
+    settings = physics.SolverSettings(tolerance, 500)
+    solver = physics.conjugate_gradient
+    if not preconditioned:
+        solver = functools.partial(_unpreconditioned, solver)
+    with mock.patch.object(physics, "conjugate_gradient", solver):
+        guess = initial if warm else None
+        chi, iterations, _ = physics.solve_weighted(*operator, guess, settings)
+    return chi.numpy(), int(iterations[0])
+
+
+def _unpreconditioned(solver, *arguments, preconditioner, **options):
+    return solver(*arguments, **options)
+
+
+def main(options):
+    import numpy as np
+
+    from benchmarks.agreement import relative_error
+    from spinet_tf.release import convert_release
+
+    folder = Path(options.reference_dir)
+    model = convert_release(folder / "model_weights.pth", folder / "tr-stats.mat")
+    with np.load(folder / "golden_48x40x32.npz") as file:
+        golden = dict(file)
+    systems = list(golden_systems(model.folded(), golden))
+    converged = [solve(system, 1e-12, dtype="float64")[0] for system in systems]
+    inside = np.where(golden["mask"] > 0)
+
+    def cell(k, tolerance, choice):
+        chi, iterations = solve(systems[k], tolerance, **choice)
+        error = relative_error(chi[0][inside], converged[k][0][inside])
+        return f"{iterations}, {error:.0e}"
+
+    columns = [f"{tolerance:.0e}" for tolerance in TOLERANCES]
+    print("| Unroll | | " + " | ".join(columns) + " |")
+    print("| " + " | ".join(["---"] * (2 + len(columns))) + " |")
+    for k in range(3):
+        for name, choice in CHOICES.items():
+            cells = [cell(k, tolerance, choice) for tolerance in TOLERANCES]
+            print(f"| {k + 1} | {name} | " + " | ".join(cells) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    run_script(define_flags, main)
