@@ -71,7 +71,8 @@ def keras_artefact(path):
     from spinet_tf.model_files import load_model
     from spinet_tf.reconstruct import Reconstructor
 
-    reconstructor = Reconstructor(load_model(path))
+    # As the exported graphs do.
+    reconstructor = Reconstructor(load_model(path), whole_volume=True)
 
     def runner(field, mask):
         scan = (field, mask, VOXEL_SIZE, B0_DIRECTION)

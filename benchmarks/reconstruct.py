@@ -5,7 +5,8 @@
 prints the README's table, of the network that ships; --model takes another, and "paper"
 is one of the paper's size with random weights. The floor is the CNN's convolutions
 alone, as many as in the reconstruction and of the whole volume, timed right after it in
-the same process. "Share" is what of these the mask makes necessary. --whole_volume
+the same process. "Share" is what of these the mask makes necessary. The time a voxel
+is that of all cores together, which other work on them changes least. --whole_volume
 tells beside it what it takes with the CNN on the whole volume, and how far apart the
 two results are. Each configuration has a process of its own, so that peak memory is its
 own.
@@ -43,9 +44,9 @@ class Measurement(NamedTuple):
 
     `total` is the reconstruction, of which `cnn` and `solve` are parts; `files` is
     reading and writing, `start_up` imports, loading and tracing. `share` is that of
-    the whole volume's voxels that the CNN computes. `whole` is the time with all of
-    them, `difference` the relative L2 difference of the results; both are None where
-    not asked for.
+    the whole volume's voxels that the CNN computes, `cpu` what all cores together spent
+    on the reconstruction. `whole` is the time with the CNN on all voxels, `difference`
+    the relative L2 difference of the results; both are None where not asked for.
     """
 
     matrix_size: tuple[int, int, int]
@@ -58,6 +59,7 @@ class Measurement(NamedTuple):
     share: float
     iterations: list[int]
     peak_memory: float
+    cpu: float
     whole: float | None = None
     difference: float | None = None
 
@@ -91,7 +93,9 @@ def measure(configuration):
     read = Stopwatch(read_scan)
     field, scan = read(configuration.field, configuration.mask)
     first_call = reconstructor(*scan).seconds
+    cpu = time.process_time()
     cnn, solve, reconstruction = time_parts(reconstructor, scan)
+    cpu = time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     write = Stopwatch(write_volume)
     chi = reconstruction.susceptibility
@@ -114,6 +118,7 @@ def measure(configuration):
         share=cnn_share(reconstructor, scan[1]),
         iterations=[unroll.iterations for unroll in reconstruction.unrolls],
         peak_memory=peak * (1 if sys.platform == "darwin" else 1024),
+        cpu=cpu,
         whole=whole,
         difference=difference,
     )
@@ -187,7 +192,7 @@ HEADER = (
     "Share",
     "Iterations",
     "Peak, GB",
-    "ns a voxel",
+    "CPU, ns a voxel",
 )
 
 
@@ -202,7 +207,7 @@ def row(measured, precision):
         f"{measured.share:.2f}",
         " ".join(map(str, measured.iterations)),
         f"{measured.peak_memory / 1e9:.1f}",
-        f"{measured.total / (x * y * z) * 1e9:.0f}",
+        f"{measured.cpu / (x * y * z) * 1e9:.0f}",
     ]
     if measured.whole is not None:
         cells += [f"{measured.whole:.2f}", f"{measured.difference:.1e}"]

@@ -32,6 +32,7 @@ def test_a_measurement(tmp_path):
     assert measured.share == 1  # too small a volume
     assert 0 <= measured.difference < 1e-2
     assert measured.whole > 0
+    assert 0 < measured.cpu < 100 * measured.total
     cells = benchmark.row(measured, "bfloat16")
     assert len(cells) == len(benchmark.HEADER) + 2
     assert cells[0] == "16 x 16 x 16, bfloat16"
