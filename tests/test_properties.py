@@ -17,7 +17,7 @@ from spinet_tf.padding import reconstruct_padded
 from spinet_tf.reconstruct import Reconstructor, reconstruct_classical
 from spinet_tf.tiles import plan_tiles
 
-FEW = settings(max_examples=8, deadline=None, derandomize=True, database=None)
+FEW = settings(max_examples=6, deadline=None, derandomize=True, database=None)
 MANY = settings(FEW, max_examples=50)
 LARGEST = 40_000  # voxels
 # Rounding can make the solver stop an iteration earlier or later, which counts for more
