@@ -44,6 +44,10 @@ def define_flags():
     flags.DEFINE_float("initial_p", 2.0, "Exponent of the penalty.", 0.001, 2.0)
     flags.DEFINE_bool("learn_p", True, "Whether the exponent is trained.")
     flags.DEFINE_bool("fill_outside", False, "Field outside the mask is unknown.")
+    flags.DEFINE_bool("fitted_start", False, "Start from a fit, not from Phi^H y.")
+    flags.DEFINE_float(
+        "reference_noise", None, "Scale lambda with noise; it is for this [ppm].", 1e-9
+    )
     flags.DEFINE_float("tolerance", 1e-3, "Relative residual of the solves.", 0.0)
     flags.DEFINE_integer("max_iterations", 10, "Limit of each solve.", lower_bound=1)
     flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "Of the CNN.")
@@ -118,6 +122,8 @@ def build_network(options):
         initial_p=options.initial_p,
         learn_p=options.learn_p,
         fill_outside=options.fill_outside,
+        fitted_start=options.fitted_start,
+        reference_noise=options.reference_noise,
         tolerance=options.tolerance,
         max_iterations=options.max_iterations,
         dtype=PRECISIONS[options.precision],

@@ -150,6 +150,7 @@ class DataConsistency(keras.layers.Layer):
         denoised: like `adjoint_field`, z [ppm].
         mask: float `(batch, x, y, z, 1)`, where y is known; y is zero elsewhere.
             Defaults to None: y is known everywhere.
+        strength: float > 0 `(batch, 1, 1, 1, 1)`, multiplies lambda. Defaults to 1.
 
     Returns:
         A `ConsistentSusceptibility`.
@@ -172,14 +173,16 @@ class DataConsistency(keras.layers.Layer):
         self.penalty = penalty or SchattenNorm(dtype=self.dtype_policy)
         self.built = True
 
-    def call(self, adjoint_field, kernel, susceptibility, denoised, mask=None):
+    def call(
+        self, adjoint_field, kernel, susceptibility, denoised, mask=None, strength=1.0
+    ):
         normal = tf.square(kernel)
         estimate = denoised
         settings = SolverSettings(self.tolerance, self.max_iterations, self.transform)
         total_iterations = 0
         for _ in range(self.mm_steps):
             weights = self.penalty(susceptibility - denoised)
-            scaled = self.penalty.lambda_ * weights
+            scaled = strength * self.penalty.lambda_ * weights
             data = adjoint_field
             if mask is not None:
                 predicted = filter_volume(mask * estimate, kernel, self.transform)

@@ -8,7 +8,10 @@ import tensorflow as tf
 from spinet_tf.data_consistency import DataConsistency
 from spinet_tf.denoiser import Denoiser, fold_batch_norm
 from spinet_tf.dipole_operator import DipoleOperator
+from spinet_tf.noise_level import noise_level
 from spinet_tf.schatten_norm import SchattenNorm
+
+LEAST_STRENGTH = 0.05  # of lambda, however little noise there is
 
 
 class Problem(NamedTuple):
@@ -18,11 +21,13 @@ class Problem(NamedTuple):
         adjoint_field: float `(batch, x, y, z, channel)`, Phi^H y.
         kernel: float `(batch, x, y, z // 2 + 1)`, half spectrum of D.
         mask: float `(batch, x, y, z, 1)`, 0 or 1.
+        strength: float `(batch, 1, 1, 1, 1)`, what the field's noise makes of lambda.
     """
 
     adjoint_field: tf.Tensor
     kernel: tf.Tensor
     mask: tf.Tensor
+    strength: tf.Tensor
 
 
 class Unroll(NamedTuple):
@@ -74,6 +79,12 @@ class SpiNetQSM(keras.Model):
         fill_outside: bool, whether the field outside the mask counts as unknown and
             is filled in from the estimate, rather than as measured, which is what was
             published. Defaults to False.
+        fitted_start: bool, whether chi_0 is the fit to the field with z = 0 rather
+            than Phi^H y, which is what was published. Defaults to False.
+        reference_noise: float > 0 [ppm]. Lambda is for fields of this noise and more;
+            for less it shrinks with the square of the noise, which each field tells
+            itself (`spinet_tf.noise_level`). Defaults to None: one lambda for all,
+            which is what was published.
         tolerance: float, relative residual of each solve. Defaults to 1e-4.
         max_iterations: int, limit of each solve. Defaults to 30.
 
@@ -111,6 +122,8 @@ class SpiNetQSM(keras.Model):
         learn_p=True,
         dc_value=0.0,
         fill_outside=False,
+        fitted_start=False,
+        reference_noise=None,
         tolerance=1e-4,
         max_iterations=30,
         **kwargs,
@@ -122,6 +135,10 @@ class SpiNetQSM(keras.Model):
             raise ValueError(f"channels must be 1 or 2. Received: {channels=}")
         if not chi_std > 0:
             raise ValueError(f"chi_std must be positive. Received: {chi_std=}")
+        if reference_noise is not None and not reference_noise > 0:
+            raise ValueError(
+                f"reference_noise must be positive. Received: {reference_noise=}"
+            )
         self.unrolls = unrolls
         self.mm_steps = mm_steps
         self.channels = channels
@@ -137,6 +154,8 @@ class SpiNetQSM(keras.Model):
         self.learn_p = learn_p
         self.dc_value = dc_value
         self.fill_outside = fill_outside
+        self.fitted_start = fitted_start
+        self.reference_noise = reference_noise
         self.tolerance = tolerance
         self.max_iterations = max_iterations
 
@@ -168,7 +187,23 @@ class SpiNetQSM(keras.Model):
         adjoint = self.dipole.adjoint(field, kernel)
         if self.channels == 2:
             adjoint = tf.pad(adjoint, ((0, 0), (0, 0), (0, 0), (0, 0), (0, 1)))
-        return Problem(adjoint, kernel, mask)
+        return Problem(adjoint, kernel, mask, self._strength(field, mask, kernel))
+
+    def _strength(self, field, mask, kernel):
+        if self.reference_noise is None:
+            return tf.ones_like(field[:, :1, :1, :1])
+        noise = noise_level(field, mask, kernel, self.dipole.transform)
+        strength = tf.square(noise / self.reference_noise)
+        strength = tf.clip_by_value(strength, LEAST_STRENGTH, 1.0)
+        return strength[:, None, None, None, None]
+
+    def start(self, problem):
+        """chi_0 of a `Problem`: float `(batch, x, y, z, channel)` [ppm], masked."""
+        susceptibility = problem.mask * problem.adjoint_field
+        if not self.fitted_start:
+            return susceptibility
+        nothing = tf.zeros_like(susceptibility)
+        return self.fit_data(problem, susceptibility, nothing).susceptibility
 
     def denoise(self, susceptibility, training=False, network=None):
         """Z = D_w(chi), in ppm.
@@ -220,6 +255,7 @@ class SpiNetQSM(keras.Model):
             susceptibility,
             denoised,
             problem.mask if self.fill_outside else None,
+            problem.strength,
         )
         return Unroll(
             problem.mask * consistent.susceptibility, denoised, *consistent[1:]
@@ -232,7 +268,7 @@ class SpiNetQSM(keras.Model):
             The last `Unroll`.
         """
         problem = self.prepare(inputs)
-        susceptibility = problem.mask * problem.adjoint_field
+        susceptibility = self.start(problem)
         for _ in range(self.unrolls):
             unroll = self.unroll(problem, susceptibility, training)
             susceptibility = unroll.susceptibility
@@ -304,6 +340,8 @@ class SpiNetQSM(keras.Model):
             "learn_p": self.learn_p,
             "dc_value": self.dc_value,
             "fill_outside": self.fill_outside,
+            "fitted_start": self.fitted_start,
+            "reference_noise": self.reference_noise,
             "tolerance": self.tolerance,
             "max_iterations": self.max_iterations,
         }

@@ -111,6 +111,7 @@ class Reconstructor:
                 }
             ],
         )
+        self._start = tf.function(self.model.start, reduce_retracing=True)
         self._denoise = tf.function(self.model.denoise, reduce_retracing=True)
         outside = -self.model.chi_mean / self.model.chi_std
         self._tiled = TiledDenoiser(self.model.denoiser, outside)
@@ -150,7 +151,7 @@ class Reconstructor:
                 "b0_direction": np.asarray([b0_direction], np.float32),
             }
         )
-        susceptibility = problem.mask * problem.adjoint_field
+        susceptibility = self._start(problem)
         reports = []
         for k in range(1, self.model.unrolls + 1):
             unroll_start = time.monotonic()

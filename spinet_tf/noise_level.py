@@ -1,0 +1,61 @@
+"""The noise of a local field, read from where susceptibility hardly shows.
+
+Close to the cone where D(k) = 0 the field holds next to nothing of the susceptibility;
+what is there at high frequencies is noise.
+"""
+
+import math
+
+import tensorflow as tf
+
+from spinet_tf.dipole_kernel import half_spectrum_weights
+from spinet_tf.dipole_operator import filter_volume
+from spinet_tf.fourier import FFT, matrix_size_of
+
+LARGEST_D = 0.05
+LOWEST_FREQUENCY = 0.3  # cycles a voxel
+EDGE = 2.0  # voxels, of the Gaussian that keeps the mask's edge out of it
+
+
+def noise_level(local_field, mask, kernel, transform=FFT):
+    """Standard deviation of a field's white noise inside the mask.
+
+    Args:
+        local_field: float `(batch, x, y, z, 1)` [ppm].
+        mask: like `local_field`, 0 or 1.
+        kernel: float `(batch, x, y, z // 2 + 1)`, half spectrum of D.
+        transform: class of `spinet_tf.fourier`. Defaults to `FFT`.
+
+    Returns:
+        float `(batch,)` [ppm]; 0 where the mask is too thin to tell.
+    """
+    matrix_size = matrix_size_of(local_field)
+    dtype = local_field.dtype
+    squared = _squared_frequencies(matrix_size, dtype)
+    blur = tf.exp(-2 * (math.pi * EDGE) ** 2 * squared)[tf.newaxis]
+    inside = filter_volume(mask, tf.repeat(blur, tf.shape(mask)[0], 0), transform)
+    window = mask * tf.square(tf.nn.relu(2 * inside - 1))
+    chosen = (tf.abs(kernel) < LARGEST_D) & (squared >= LOWEST_FREQUENCY**2)
+    chosen = tf.cast(chosen, dtype)
+    share = tf.reduce_sum(
+        chosen * half_spectrum_weights(matrix_size, dtype), axis=(1, 2, 3)
+    ) / tf.cast(tf.reduce_prod(matrix_size), dtype)
+    noise = filter_volume(window * local_field, chosen, transform)
+    volume = (1, 2, 3, 4)
+    variance = tf.math.divide_no_nan(
+        tf.reduce_sum(tf.square(noise), volume),
+        share * tf.reduce_sum(tf.square(window), volume),
+    )
+    return tf.sqrt(variance)
+
+
+def _squared_frequencies(matrix_size, dtype):
+    """`(x, y, z // 2 + 1)` [cycles a voxel, squared]."""
+
+    def axis(size, half):
+        index = tf.range(size // 2 + 1 if half else size)
+        index = tf.minimum(index, size - index)
+        return tf.square(tf.cast(index, dtype) / tf.cast(size, dtype))
+
+    x, y, z = (axis(matrix_size[i], half=i == 2) for i in range(3))
+    return x[:, tf.newaxis, tf.newaxis] + y[:, tf.newaxis] + z
