@@ -7,8 +7,11 @@ import pytest
 import tensorflow as tf
 
 from spinet_tf import SpiNetQSM
+from spinet_tf.dipole_operator import filter_volume
 from spinet_tf.fourier import MatrixDFT
 from tests.grids import GRIDS, geometry
+from tests.test_noise_level import B0_DIRECTIONS, VOXEL_SIZES
+from tests.test_noise_level import fields as noisy_fields
 
 SMALL = {"filters": 4, "blocks": 1, "unrolls": 2}
 VARIANTS = {
@@ -16,6 +19,12 @@ VARIANTS = {
     "release": {"channels": 2, "residual": False, "dc_value": 1 / 3},
     "steps": {"mm_steps": 2, "initial_p": 1.4},
     "fill": {"mm_steps": 2, "initial_p": 1.4, "fill_outside": True},
+    "adaptive": {
+        "mm_steps": 2,
+        "fill_outside": True,
+        "fitted_start": True,
+        "reference_noise": 0.1,
+    },
 }
 
 
@@ -73,6 +82,32 @@ def test_whether_the_field_outside_the_mask_matters(fill_outside):
     changed = {**inputs, "local_field": inputs["local_field"] + outside}
     difference = np.abs(model(changed) - model(inputs)).max()
     assert (difference == 0) == fill_outside
+
+
+@pytest.mark.parametrize(("noise", "strength"), [(0.002, 0.25), (0.02, 1.0)])
+def test_lambda_shrinks_with_the_noise(noise, strength):
+    field, mask, _ = noisy_fields((noise, noise))
+    inputs = {
+        "local_field": field.astype("float32"),
+        "mask": mask.astype("float32"),
+        "voxel_size": VOXEL_SIZES,
+        "b0_direction": B0_DIRECTIONS,
+    }
+    adaptive = small_model(reference_noise=0.004)
+    found = np.ravel(adaptive.prepare(inputs).strength)
+    np.testing.assert_allclose(found, strength, rtol=0.3)
+    weights = small_model().prepare(inputs).strength
+    np.testing.assert_array_equal(np.ravel(weights), 1)
+
+
+def test_a_fitted_start_is_the_fit_to_nothing_but_the_field():
+    inputs = scan(dtype=np.float64)
+    model = small_model(fitted_start=True, initial_lambda=0.3, dtype="float64")
+    problem = model.prepare(inputs)
+    field = inputs["local_field"]
+    start = model.start(problem)
+    expected = filter_volume(field, problem.kernel / (problem.kernel**2 + 0.3))
+    np.testing.assert_allclose(start, inputs["mask"] * expected, atol=1e-5)
 
 
 def test_one_denoiser_is_shared_by_the_unrolls():
