@@ -97,6 +97,7 @@ def _prepare_spinet(arguments):
         "Model": Path(path).name,
         "Lambda": model.lambda_,
         "P": model.p,
+        "ReferenceNoise": model.reference_noise,
         "DipoleAtZero": model.dc_value,
         "Precision": arguments.precision,
         "SolverTolerance": model.tolerance,

@@ -33,7 +33,7 @@ def noise_level(local_field, mask, kernel, transform=FFT):
     dtype = local_field.dtype
     squared = _squared_frequencies(matrix_size, dtype)
     blur = tf.exp(-2 * (math.pi * EDGE) ** 2 * squared)[tf.newaxis]
-    inside = filter_volume(mask, tf.repeat(blur, tf.shape(mask)[0], 0), transform)
+    inside = filter_volume(mask, blur, transform)
     window = mask * tf.square(tf.nn.relu(2 * inside - 1))
     chosen = (tf.abs(kernel) < LARGEST_D) & (squared >= LOWEST_FREQUENCY**2)
     chosen = tf.cast(chosen, dtype)

@@ -121,7 +121,8 @@ def warning_elements(messages):
 
 
 def _unrolls(planes, unrolls, details):
-    shared = [_text(details.get(name)) for name in ("Lambda", "P")]
+    weight = details.get("LambdaUsed", details.get("Lambda"))
+    shared = [_text(weight), _text(details.get("P"))]
     rows = [
         (
             k,

@@ -14,7 +14,8 @@ Exported by spinet-tf {SoftwareVersion}. `spinet_qsm.json` holds the facts of th
 `solver_iterations` and `solver_residual`, (batch, unroll); `data_consistency`, \
 (batch), the relative misfit of the field in the mask |
 | Network | {Channels} channel(s), {Unrolls} unrolls of {MMSteps} step(s), {Filters} \
-filters, {Blocks} residual blocks; lambda {Lambda:.4g}, p {P:.4g} |
+filters, {Blocks} residual blocks; lambda {Lambda:.4g}{LambdaIsFor}, \
+p {P:.4g} |
 | CNN | {Precision}; the physics is float32 |
 | Outside the mask | the field {Outside} |
 | Largest batch | {MaxVoxels} voxels in all |
@@ -50,6 +51,7 @@ def model_facts(model, precision, max_voxels):
         "Blocks": model.blocks,
         "Lambda": model.lambda_,
         "P": model.p,
+        "ReferenceNoise": model.reference_noise,
         "SolverTolerance": model.tolerance,
         "Precision": precision,
         "Outside": "counts as unknown" if model.fill_outside else "is used",
@@ -74,4 +76,6 @@ def model_card(facts, notes=""):
     Returns:
         str.
     """
-    return CARD.format(**facts) + (f"\n{notes}" if notes else "")
+    noise = facts["ReferenceNoise"]
+    is_for = f" for a noise of {noise:g} ppm and more, less for less" if noise else ""
+    return CARD.format(**facts, LambdaIsFor=is_for) + (f"\n{notes}" if notes else "")
