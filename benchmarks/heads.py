@@ -21,6 +21,9 @@ def define_flags():
     flags.DEFINE_integer("heads", 20, "Test heads.", lower_bound=1)
     flags.DEFINE_list("noise", "0.001,0.002,0.004", "Field noise [ppm].")
     flags.DEFINE_bool("model_error", True, "Whether fields hold more than noise.")
+    flags.DEFINE_float(
+        "reference_noise", None, "Let lambda follow the noise below this [ppm].", 1e-9
+    )
     flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "Of the CNN.")
 
 
@@ -39,6 +42,11 @@ def main(options):
     from spinet_tf.reconstruct import Reconstructor
 
     model = load_model(options.model or PRETRAINED)
+    if options.reference_noise:
+        config = {**model.get_config(), "reference_noise": options.reference_noise}
+        weights = model.get_weights()
+        model = type(model).from_config(config)
+        model.set_weights(weights)
     network = Reconstructor(model, options.precision)
     errors = MODEL_ERROR if options.model_error else FieldErrors(*[0] * 7)
 
