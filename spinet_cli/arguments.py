@@ -4,8 +4,9 @@ import argparse
 import functools
 
 from spinet_cli.arguments_bids import add_bids
+from spinet_cli.arguments_evaluate import add_evaluate
 from spinet_cli.arguments_reconstruct import add_reconstruct
-from spinet_cli.arguments_scan import add_geometry, add_mask, add_report
+from spinet_cli.arguments_scan import add_geometry, add_mask
 from spinet_cli.arguments_serve import add_serve
 
 
@@ -43,33 +44,6 @@ def build_parser(parser_class):
             help="read flags from a text file, --flag=value a line; # is a comment",
         )
     return parser
-
-
-def _add_evaluate(parser):
-    parser.add_argument(
-        "--reconstruction",
-        required=True,
-        metavar="FILE",
-        help="susceptibility [ppm], NIfTI or .mat",
-    )
-    parser.add_argument(
-        "--reference",
-        required=True,
-        metavar="FILE",
-        help="the truth, or what is taken for it [ppm], same grid",
-    )
-    add_mask(parser)
-    parser.add_argument(
-        "--segmentation",
-        metavar="FILE",
-        help="integer labels, same grid; adds errors and means per region",
-    )
-    parser.add_argument(
-        "--output-dir",
-        metavar="DIR",
-        help="write metrics.json and metrics.png there; made if it does not exist",
-    )
-    add_report(parser)
 
 
 def _add_simulate(parser):
@@ -115,7 +89,7 @@ def _add_convert(parser):
 SUBCOMMANDS = {
     "reconstruct": ("reconstruct susceptibility from a local field", add_reconstruct),
     "bids": ("reconstruct the local fields of a BIDS dataset", add_bids),
-    "evaluate": ("compare a susceptibility map with a reference", _add_evaluate),
+    "evaluate": ("compare susceptibility maps with a reference", add_evaluate),
     "simulate": ("simulate the local field of a susceptibility map", _add_simulate),
     "serve": ("serve an exported network over gRPC", add_serve),
     "convert": ("convert the authors' checkpoint to a .keras model", _add_convert),

@@ -1,20 +1,23 @@
-"""`spinet-qsm evaluate`: a susceptibility map against a reference."""
+"""`spinet-qsm evaluate`: susceptibility maps against a reference."""
 
 import contextlib
 import os
 import warnings
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from spinet_cli.method_names import method_names
 from spinet_cli.outputs import check_outputs
 from spinet_cli.provenance import check_report_path, provenance, recorded_warnings
 from spinet_tf.atomic_write import atomic_paths, made_folder, write_json
+from spinet_tf.comparison_report import comparison_sections
 from spinet_tf.errors import InputError
 from spinet_tf.evaluate import (
     evaluate,
     format_table,
     write_comparison,
+    write_side_by_side,
 )
 from spinet_tf.nifti import read_mask, read_volume
 from spinet_tf.orientation import CanonicalAxes
@@ -33,9 +36,10 @@ def run(arguments):
         arguments: the parsed flags.
 
     Raises:
-        InputError: a file that cannot be used or written.
+        InputError: a flag or file that cannot be used, or a file not written.
     """
     check_report_path(arguments.report)
+    names = method_names(arguments.reconstruction, arguments.label)
     folder, report = arguments.output_dir, arguments.report
     with contextlib.ExitStack() as stack:
         messages = stack.enter_context(recorded_warnings())
@@ -48,68 +52,111 @@ def run(arguments):
         if report:
             outputs.append(report)
         check_outputs(outputs, [])
-        reconstruction, reference, mask, segmentation = _read(arguments)
-        maps = reconstruction.data, reference.data, mask.data
-        result = evaluate(*maps, segmentation)
-        voxel_size = reference.voxel_size or reconstruction.voxel_size or (1, 1, 1)
+        scans = _read(arguments, names)
+        results = {
+            name: evaluate(chi, scans.reference, scans.mask, scans.segmentation)
+            for name, chi in scans.maps.items()
+        }
         with atomic_paths(outputs) as paths:
             if folder:
-                write_json(paths[0], result)
-                axes = CanonicalAxes(_affine(reconstruction, reference, mask))
-                turned = map(axes.turn, maps)
-                write_comparison(paths[1], *turned, axes.turn_edges(voxel_size))
+                alone = len(results) == 1
+                write_json(paths[0], results[names[0]] if alone else results)
+                _write_picture(paths[1], scans)
             if report:
-                volumes = (reconstruction, reference, mask)
-                _report(paths[-1], arguments, volumes, voxel_size, result, messages)
-    print(format_table({Path(reconstruction.name).name: result}))
+                _report(paths[-1], arguments, scans, results, messages)
+    print(format_table(results))
     if outputs:
         print()
     for path in outputs:
         print(f"wrote {path}")
 
 
-def _report(path, arguments, volumes, voxel_size, result, messages):
-    name = Path(volumes[0].name).name
-    sections = evaluation_sections(
-        *(volume.data for volume in volumes),
-        _affine(*volumes),
-        voxel_size,
-        result,
-        name,
-    )
-    files = [arguments.reconstruction, arguments.reference, arguments.mask]
+def _write_picture(path, scans):
+    axes = CanonicalAxes(scans.affine)
+    maps = {name: axes.turn(chi) for name, chi in scans.maps.items()}
+    others = axes.turn(scans.reference), axes.turn(scans.mask)
+    voxel_size = axes.turn_edges(scans.voxel_size)
+    if len(maps) == 1:
+        write_comparison(path, *maps.values(), *others, voxel_size)
+    else:
+        write_side_by_side(path, maps, *others, voxel_size)
+
+
+def _report(path, arguments, scans, results, messages):
+    shared = scans.reference, scans.mask, scans.affine, scans.voxel_size
+    if len(results) == 1:
+        ((name, result),) = results.items()
+        sections = evaluation_sections(scans.maps[name], *shared, result, name)
+        title = f"Evaluation of {name}"
+    else:
+        sections = comparison_sections(scans.maps, *shared, results)
+        title = f"Comparison of {', '.join(results)}"
+    files = [*arguments.reconstruction, arguments.reference, arguments.mask]
     if arguments.segmentation:
         files.append(arguments.segmentation)
     sections["Warnings"] = warning_elements(messages)
     sections["Provenance"] = provenance(arguments, files)
-    write_page(path, f"Evaluation of {name}", sections)
+    write_page(path, title, sections)
 
 
-def _affine(*volumes):
-    """The affine that all have that have one."""
-    return next((v.affine for v in volumes if v.affine is not None), None)
+class _Scans(NamedTuple):
+    """What is compared.
+
+    Attributes:
+        maps: dict of name to float32 `(x, y, z)`, susceptibility [ppm].
+        reference: float32 `(x, y, z)`, susceptibility [ppm].
+        mask: bool `(x, y, z)`.
+        segmentation: int32 `(x, y, z)`, or None.
+        affine: float64 `(4, 4)`, that all have that have one, or None.
+        voxel_size: three floats [mm].
+    """
+
+    maps: dict
+    reference: np.ndarray
+    mask: np.ndarray
+    segmentation: np.ndarray | None
+    affine: np.ndarray | None
+    voxel_size: tuple
 
 
-def _read(arguments):
-    """Both maps and the mask as volumes, the labels as an array or None."""
-    reconstruction = read_volume(arguments.reconstruction)
+def _read(arguments, names):
+    """Everything that is read; warnings come when all can be used."""
+    maps = [read_volume(path) for path in arguments.reconstruction]
     reference = read_volume(arguments.reference)
     mask = read_mask(arguments.mask, arguments.mask_threshold)
-    check_same_grid(reconstruction, reference)
-    check_same_grid(reconstruction, mask)
+    volumes = [*maps, reference, mask]
+    labels = None
+    if arguments.segmentation:
+        segmentation = read_volume(arguments.segmentation)
+        volumes.append(segmentation)
+    _check_grids(volumes)
+    if arguments.segmentation:
+        labels = _labels(segmentation)
     reference = check_field(reference, mask)
-    bad = np.count_nonzero(~np.isfinite(reconstruction.data) & mask.data)
-    if bad:
-        warnings.warn(
-            f"{reconstruction.name}: {bad} voxels inside the mask are NaN or infinite;"
-            " they count as 0",
-            stacklevel=2,
-        )
-    if not arguments.segmentation:
-        return reconstruction, reference, mask, None
-    segmentation = read_volume(arguments.segmentation)
-    check_same_grid(reconstruction, segmentation)
-    return reconstruction, reference, mask, _labels(segmentation)
+    for chi in maps:
+        bad = np.count_nonzero(~np.isfinite(chi.data) & mask.data)
+        if bad:
+            warnings.warn(
+                f"{chi.name}: {bad} voxels inside the mask are NaN or infinite;"
+                " they count as 0",
+                stacklevel=2,
+            )
+    located = next((v for v in (reference, *volumes) if v.affine is not None), None)
+    return _Scans(
+        dict(zip(names, (chi.data for chi in maps), strict=True)),
+        reference.data,
+        mask.data,
+        labels,
+        located.affine if located else None,
+        located.voxel_size if located else (1, 1, 1),
+    )
+
+
+def _check_grids(volumes):
+    """Check that all lie on one grid; one without an affine matches every other."""
+    located = next((v for v in volumes if v.affine is not None), volumes[0])
+    for volume in volumes:
+        check_same_grid(located, volume)
 
 
 def _labels(segmentation):

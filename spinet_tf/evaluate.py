@@ -5,10 +5,14 @@ import math
 import numpy as np
 
 from spinet_tf.errors import InputError
-from spinet_tf.figures import three_planes
+from spinet_tf.figures import save_figure, three_planes
 from spinet_tf.metrics_challenge import challenge_metrics, inside_mask
 from spinet_tf.metrics_regions import region_errors, region_statistics
 from spinet_tf.metrics_release import release_metrics
+from spinet_tf.side_by_side import draw_side_by_side
+
+LINE = 100
+"""Characters of a line of a table."""
 
 # Name, what a table calls it, whether less or more is better, and decimals.
 TABLES = {
@@ -99,16 +103,17 @@ def format_table(results):
             if any(value is not None for value in values):
                 cells = (format_number(value, decimals) for value in values)
                 rows.append((label, arrow, *cells))
-        blocks.append(_align(title, rows))
+        blocks.append(_align(title, rows, headings=2))
     first = next(iter(results.values()))
     if first["regions"]:
         rows = [("", "voxels", "reference", *results)]
         for regions in zip(*(r["regions"] for r in results.values()), strict=True):
-            cells = [_mean_and_std(region, "reconstruction") for region in regions]
-            reference = _mean_and_std(regions[0], "reference")
-            name, voxels = regions[0]["name"], str(regions[0]["voxels"])
-            rows.append((name, voxels, reference, *cells))
-        blocks.append(_align("Regions: mean ± standard deviation [ppm]", rows))
+            cells = [mean_and_std(regions[0], "reference")]
+            cells += [mean_and_std(region, "reconstruction") for region in regions]
+            narrow = (cell.replace(" ", "") for cell in cells)
+            rows.append((regions[0]["name"], str(regions[0]["voxels"]), *narrow))
+        title = "Regions: mean ± standard deviation [ppm]"
+        blocks.append(_align(title, rows, headings=3))
     return "\n\n".join(blocks)
 
 
@@ -125,6 +130,19 @@ def format_number(value, decimals):
     if value is None or math.isnan(value):
         return "-"
     return f"{value:.{decimals}f}"
+
+
+def mean_and_std(region, which):
+    """A region's mean and standard deviation [ppm] as text.
+
+    Args:
+        region: dict, of `spinet_tf.metrics_regions.region_statistics`.
+        which: "reference" or "reconstruction".
+
+    Returns:
+        str.
+    """
+    return f"{region[f'{which}_mean']:.4f} ± {region[f'{which}_std']:.4f}"
 
 
 def write_comparison(path, reconstruction, reference, mask, voxel_size):
@@ -149,6 +167,26 @@ def write_comparison(path, reconstruction, reference, mask, voxel_size):
         "error": reconstruction - reference,
     }
     three_planes(path, rows, mask, voxel_size=voxel_size)
+
+
+def write_side_by_side(path, maps, reference, mask, voxel_size):
+    """Write a picture of several reconstructions beside the reference.
+
+    Args:
+        path: file to write; its suffix (".png", ".pdf") is the format.
+        maps: dict of a method's name, not "reference", to float array `(x, y, z)`,
+            susceptibility [ppm].
+        reference: float array `(x, y, z)`, susceptibility [ppm].
+        mask: array `(x, y, z)`, the brain where it is greater than 0.
+        voxel_size: three floats [mm].
+
+    Raises:
+        InputError: if shapes differ or the file cannot be written.
+    """
+    mask = np.asarray(mask) > 0
+    maps = {name: inside_mask(chi, reference, mask)[0] for name, chi in maps.items()}
+    reference = np.where(mask, reference, 0.0)
+    save_figure(path, draw_side_by_side(maps, reference, mask, voxel_size))
 
 
 def _check(reconstruction, reference, mask, segmentation=None):
@@ -177,15 +215,29 @@ def _check(reconstruction, reference, mask, segmentation=None):
         raise InputError("reference: expected a susceptibility map, got only zeros")
 
 
-def _mean_and_std(region, which):
-    return f"{region[f'{which}_mean']:.4f} ± {region[f'{which}_std']:.4f}"
+def _align(title, rows, headings):
+    """A title and rows of text, the first column flush left and the others right.
 
-
-def _align(title, rows):
-    """A title and rows of text, the first column flush left and the others right."""
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    lines = [title]
-    for first, *others in rows:
-        cells = [c.rjust(w) for c, w in zip(others, widths[1:], strict=True)]
-        lines.append("  ".join(["", first.ljust(widths[0]), *cells]))
-    return "\n".join(lines)
+    The first `headings` columns are repeated where the others do not fit in a line.
+    """
+    columns = list(zip(*rows, strict=True))
+    widths = [max(len(cell) for cell in column) for column in columns]
+    columns = [
+        [cell.ljust(width) if k == 0 else cell.rjust(width) for cell in column]
+        for k, (column, width) in enumerate(zip(columns, widths, strict=True))
+    ]
+    heads, methods = columns[:headings], columns[headings:]
+    room = LINE - 1 - sum(len(column[0]) + 2 for column in heads)
+    parts, left = [], 0
+    for column in methods:
+        width = len(column[0]) + 2
+        if left < width:
+            parts.append(list(heads))
+            left = room
+        parts[-1].append(column)
+        left -= width
+    blocks = (
+        "\n".join(f" {'  '.join(row)}" for row in zip(*part, strict=True))
+        for part in parts
+    )
+    return f"{title}\n" + "\n\n".join(blocks)

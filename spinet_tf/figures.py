@@ -41,7 +41,20 @@ def three_planes(
         InputError: if the shapes differ, the mask is empty, the suffix is not that of
             a picture or the file cannot be written.
     """
-    figure = draw_three_planes(volumes, mask, window, unit, voxel_size)
+    save_figure(path, draw_three_planes(volumes, mask, window, unit, voxel_size))
+
+
+def save_figure(path, figure):
+    """Write a figure.
+
+    Args:
+        path: file to write; its suffix (".png", ".pdf") is the format.
+        figure: `matplotlib.figure.Figure`.
+
+    Raises:
+        InputError: if the suffix is not that of a picture or the file cannot be
+            written.
+    """
     formats = figure.canvas.get_supported_filetypes()
     if Path(path).suffix[1:].lower() not in formats:
         raise InputError(f"{path}: expected a picture's suffix such as .png or .pdf")

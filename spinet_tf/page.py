@@ -69,6 +69,13 @@ def paragraph(text):
     return element
 
 
+def strong(text):
+    """Bold plain text, for a cell of a table."""
+    element = Element("strong")
+    element.text = text
+    return element
+
+
 def bullets(texts):
     """A list of plain texts."""
     element = Element("ul")
@@ -81,8 +88,8 @@ def table(rows, header=(), caption=""):
     """A table of plain text.
 
     Args:
-        rows: iterable of iterables of values, shown by `str`; the first of a row is
-            its heading.
+        rows: iterable of iterables of values, elements or shown by `str`; the first of
+            a row is its heading.
         header: headings of the columns. Defaults to none.
         caption: str. Defaults to none.
 
@@ -100,7 +107,11 @@ def table(rows, header=(), caption=""):
         row = SubElement(element, "tr")
         SubElement(row, "th", scope="row").text = str(first)
         for value in others:
-            SubElement(row, "td").text = str(value)
+            cell = SubElement(row, "td")
+            if isinstance(value, Element):
+                cell.append(value)
+            else:
+                cell.text = str(value)
     return element
 
 

@@ -2,16 +2,11 @@
 
 import numpy as np
 
-from spinet_tf.evaluate import TABLES, format_number
-from spinet_tf.figures import draw_three_planes
+from spinet_tf.evaluate import TABLES, format_number, mean_and_std
 from spinet_tf.metrics_challenge import inside_mask
-from spinet_tf.orientation import CanonicalAxes
-from spinet_tf.page import bullets, paragraph, picture, table
-from spinet_tf.report_figures import histogram, unroll_planes
-from spinet_tf.slice_viewer import slice_viewer
-
-WINDOW = 0.1
-"""Susceptibility shown white [ppm]; its negative is black."""
+from spinet_tf.page import bullets, paragraph, table
+from spinet_tf.report_pictures import Planes, inside_histogram
+from spinet_tf.side_by_side import MAP_WINDOW
 
 
 def reconstruction_sections(field, mask, voxel_size, result, residual, details):
@@ -28,14 +23,14 @@ def reconstruction_sections(field, mask, voxel_size, result, residual, details):
     Returns:
         dict of heading to elements, for `spinet_tf.page.write_page`.
     """
-    planes = _Planes(field.affine, mask, voxel_size)
+    planes = Planes(field.affine, mask, voxel_size)
     chi = result.susceptibility
     share = f"{result.data_consistency:.4f}"
     sections = {
         "Summary": [table((name, _text(value)) for name, value in details.items())],
         "Susceptibility": [
-            planes.draw({"susceptibility": chi}, WINDOW),
-            planes.view("susceptibility", chi, WINDOW),
+            planes.draw({"susceptibility": chi}, MAP_WINDOW),
+            planes.view("susceptibility", chi, MAP_WINDOW),
         ],
         "Field and residual": [
             paragraph(
@@ -52,7 +47,7 @@ def reconstruction_sections(field, mask, voxel_size, result, residual, details):
     }
     if result.unrolls:
         sections["Unrolls"] = _unrolls(planes, result.unrolls, details)
-    sections["Histogram"] = [_histogram({"susceptibility": chi}, mask)]
+    sections["Histogram"] = [inside_histogram({"susceptibility": chi}, mask)]
     return sections
 
 
@@ -73,46 +68,21 @@ def evaluation_sections(
     Returns:
         dict of heading to elements, for `spinet_tf.page.write_page`.
     """
-    planes = _Planes(affine, mask, voxel_size)
+    planes = Planes(affine, mask, voxel_size)
     reconstruction, reference = inside_mask(reconstruction, reference, mask)
     maps = {"reconstruction": reconstruction, "reference": reference}
     error = {"error": reconstruction - reference}
     sections = {
         "Metrics": [_metrics(result, family, name) for family in TABLES],
         "Maps": [
-            planes.draw(maps | error, WINDOW),
-            *(planes.view(*item, WINDOW) for item in (maps | error).items()),
+            planes.draw(maps | error, MAP_WINDOW),
+            *(planes.view(*item, MAP_WINDOW) for item in (maps | error).items()),
         ],
-        "Histogram": [_histogram(maps | error, mask)],
+        "Histogram": [inside_histogram(maps | error, mask)],
     }
     if result["regions"]:
         sections["Regions"] = [_regions(result["regions"])]
     return sections
-
-
-class _Planes:
-    """Draws volumes of one grid in canonical axes, where "axial" is axial."""
-
-    def __init__(self, affine, mask, voxel_size):
-        self._axes = CanonicalAxes(affine)
-        self._affine = np.diag([*voxel_size, 1.0]) if affine is None else affine
-        self._centre = np.mean(np.nonzero(mask), axis=1)
-        self._mask = self._axes.turn(mask)
-        self._voxel_size = self._axes.turn_edges(voxel_size)
-
-    def draw(self, volumes, window):
-        turned = {title: self._axes.turn(volume) for title, volume in volumes.items()}
-        limits = (-window, window)
-        figure = draw_three_planes(turned, self._mask, limits, "ppm", self._voxel_size)
-        return picture(figure, f"{', '.join(volumes)}: ±{window:.3g} ppm")
-
-    def draw_unrolls(self, maps):
-        maps = [self._axes.turn(volume) for volume in maps]
-        figure = unroll_planes(maps, self._mask, self._voxel_size, WINDOW)
-        return picture(figure, f"the map after every unroll: ±{WINDOW:g} ppm")
-
-    def view(self, title, data, window):
-        return slice_viewer(title, data, self._affine, self._centre, window)
 
 
 def warning_elements(messages):
@@ -141,15 +111,6 @@ def _unrolls(planes, unrolls, details):
     return elements
 
 
-def _histogram(maps, mask):
-    inside = {title: volume[mask] for title, volume in maps.items()}
-    moments = "; ".join(
-        f"{title} {values.mean(dtype=float):.4f} ± {values.std(dtype=float):.4f} ppm"
-        for title, values in inside.items()
-    )
-    return picture(histogram(maps, mask), f"inside the mask, mean ± std: {moments}")
-
-
 def _metrics(result, family, name):
     title, metrics = TABLES[family]
     found = result[family]
@@ -162,14 +123,10 @@ def _metrics(result, family, name):
 
 
 def _regions(regions):
-    def cell(region, which):
-        mean, std = (region[f"{which}_{what}"] for what in ("mean", "std"))
-        return f"{mean:.4f} ± {std:.4f}"
-
     rows = [
         (
             *(region["name"], region["voxels"]),
-            *(cell(region, which) for which in ("reference", "reconstruction")),
+            *(mean_and_std(region, which) for which in ("reference", "reconstruction")),
             f"{region['reconstruction_mean'] - region['reference_mean']:.4f}",
         )
         for region in regions

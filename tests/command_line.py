@@ -27,8 +27,14 @@ class Result(NamedTuple):
 
 
 def run(subcommand, **flags):
-    """Run a subcommand; `mask_threshold=0.5` stands for --mask-threshold=0.5."""
-    words = [f"--{name.replace('_', '-')}={value}" for name, value in flags.items()]
+    """Run a subcommand; `mask_threshold=0.5` stands for --mask-threshold=0.5.
+
+    A list stands for a flag with several values.
+    """
+    words = []
+    for name, value in flags.items():
+        values = value if isinstance(value, list) else [value]
+        words += [f"--{name.replace('_', '-')}={one}" for one in values]
     return run_words(subcommand, *words)
 
 

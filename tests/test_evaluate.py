@@ -78,12 +78,13 @@ def test_table_has_methods_side_by_side(result):
     other["release"]["rmse"] = 12.345
     other["challenge"]["calc_streak"] = math.nan
     lines = format_table({"TKD": result, "network": other}).splitlines()
-    rows = {line[2:].split("  ")[0]: line.split() for line in lines if line}
+    rows = {line[1:].split("  ")[0]: line.split() for line in lines if line}
     assert rows["RMSE [%]"][2:] == ["↓", f"{result['release']['rmse']:.2f}", "12.35"]
     assert rows["SSIM"][1:] == ["↑", *2 * [f"{result['release']['ssim']:.4f}"]]
     assert rows["calcification streaks"][-1] == "-"
     white_matter = next(r for r in result["regions"] if r["name"] == "white matter")
-    assert f"{white_matter['reference_mean']:.4f}" in rows["white matter"]
+    mean, std = white_matter["reference_mean"], white_matter["reference_std"]
+    assert f"{mean:.4f}±{std:.4f}" in rows["white matter"]
     assert str(white_matter["voxels"]) in rows["white matter"]
     assert len({len(line) for line in lines if "↓" in line and "[%]" in line}) == 2
 

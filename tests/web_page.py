@@ -44,7 +44,7 @@ class Page(HTMLParser):
             assert self._raw == "script" or "url(" not in data
             return
         self._texts.append(data + " ")
-        if self._tag in ("th", "td"):
+        if self._tag in ("th", "td", "strong"):
             self.rows[-1].append(data)
         if self._tag == "h2":
             self.headings.append(data)

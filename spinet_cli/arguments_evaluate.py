@@ -1,0 +1,40 @@
+"""The flags of `spinet-qsm evaluate`."""
+
+from spinet_cli.arguments_scan import add_mask, add_report
+
+
+def add_evaluate(parser):
+    """Add the flags to a parser."""
+    parser.add_argument(
+        "--reconstruction",
+        required=True,
+        nargs="+",
+        action="extend",
+        metavar="FILE",
+        help="susceptibility [ppm], NIfTI or .mat; several are compared side by side",
+    )
+    parser.add_argument(
+        "--label",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="what to call each reconstruction; default its file name",
+    )
+    parser.add_argument(
+        "--reference",
+        required=True,
+        metavar="FILE",
+        help="the truth, or what is taken for it [ppm], same grid",
+    )
+    add_mask(parser)
+    parser.add_argument(
+        "--segmentation",
+        metavar="FILE",
+        help="integer labels, same grid; adds errors and means per region",
+    )
+    parser.add_argument(
+        "--output-dir",
+        metavar="DIR",
+        help="write metrics.json and metrics.png there; made if it does not exist",
+    )
+    add_report(parser)

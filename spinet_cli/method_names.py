@@ -1,0 +1,41 @@
+"""What tables and pictures call the reconstructions that are compared."""
+
+import re
+from pathlib import Path
+
+from spinet_tf.errors import InputError
+
+
+def method_names(paths, labels=None):
+    """A name for each reconstruction.
+
+    Args:
+        paths: list of files; at least one.
+        labels: list of str, one for each file. Defaults to None: the name of the
+            file, without its suffix where there are several.
+
+    Returns:
+        list of different str.
+
+    Raises:
+        InputError: labels are too few or too many, or two names are equal.
+    """
+    if labels is not None and len(labels) != len(paths):
+        raise InputError(
+            f"--label: expected one for each of {len(paths)} reconstructions, got"
+            f" {len(labels)}"
+        )
+    if len(paths) == 1:
+        return labels or [Path(paths[0]).name]
+    names = labels or [
+        re.sub(r"\.(nii|nii\.gz|mat)$", "", Path(path).name, flags=re.IGNORECASE)
+        for path in paths
+    ]
+    taken = {"reference": "the reference"}
+    for name, path in zip(names, paths, strict=True):
+        if name in taken:
+            raise InputError(
+                f"{path}: called {name!r} as is {taken[name]}; give names by --label"
+            )
+        taken[name] = path
+    return names

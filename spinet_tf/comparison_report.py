@@ -1,0 +1,98 @@
+"""What a report of several reconstructions against one reference shows."""
+
+import math
+
+import numpy as np
+
+from spinet_tf.evaluate import TABLES, format_number, mean_and_std
+from spinet_tf.metrics_challenge import inside_mask
+from spinet_tf.page import paragraph, strong, table
+from spinet_tf.report_pictures import Planes, inside_histogram
+from spinet_tf.side_by_side import ERROR_WINDOW, MAP_WINDOW
+
+
+def comparison_sections(maps, reference, mask, affine, voxel_size, results):
+    """Sections of the report of several reconstructions.
+
+    Args:
+        maps: dict of a method's name, not "reference", to float `(x, y, z)`,
+            susceptibility [ppm].
+        reference: float `(x, y, z)`, susceptibility [ppm].
+        mask: bool `(x, y, z)`.
+        affine: float64 `(4, 4)`, of all of them; None if there is none.
+        voxel_size: three floats [mm].
+        results: dict of a method's name to what `spinet_tf.evaluate.evaluate`
+            returned.
+
+    Returns:
+        dict of heading to elements, for `spinet_tf.page.write_page`.
+    """
+    planes = Planes(affine, mask, voxel_size)
+    maps = {name: inside_mask(chi, reference, mask)[0] for name, chi in maps.items()}
+    reference = np.where(mask, reference, 0.0)
+    errors = {f"{name}, error": chi - reference for name, chi in maps.items()}
+    viewers = [planes.view("reference", reference, MAP_WINDOW)]
+    for pair in zip(maps.items(), errors.items(), strict=True):
+        for item, window in zip(pair, (MAP_WINDOW, ERROR_WINDOW), strict=True):
+            viewers.append(planes.view(*item, window))
+    sections = {
+        "Metrics": [
+            paragraph("The best of a line is marked, unless all are equal."),
+            *(_metrics(results, family) for family in TABLES),
+        ],
+        "Maps": [planes.draw_side_by_side(maps, reference)],
+        "Slices": viewers,
+        "Histograms": [
+            inside_histogram({"reference": reference, **maps}, mask),
+            inside_histogram(errors, mask),
+        ],
+    }
+    if next(iter(results.values()))["regions"]:
+        sections["Regions"] = [_regions(results)]
+    return sections
+
+
+def _metrics(results, family):
+    title, metrics = TABLES[family]
+    rows = []
+    for key, label, arrow, decimals in metrics:
+        values = [result[family].get(key) for result in results.values()]
+        if any(value is not None for value in values):
+            cells = mark_best(values, arrow == "↑", decimals)
+            rows.append((f"{label} {arrow}", *cells))
+    return table(rows, ("", *results), title)
+
+
+def mark_best(values, more_is_better, decimals):
+    """The cells of a line of a table, of which the best tells that it is.
+
+    Args:
+        values: list of float, or None for one that is not defined.
+        more_is_better: bool.
+        decimals: int; what is equal when shown is equally good.
+
+    Returns:
+        list of str and of bold elements of `spinet_tf.page`.
+    """
+    texts = [format_number(value, decimals) for value in values]
+    defined = [float(text) for text in texts if text != "-"]
+    if len(set(defined)) < 2:
+        return texts
+    best = max(defined) if more_is_better else min(defined)
+    return [
+        strong(f"{text} best")
+        if text != "-" and math.isclose(float(text), best)
+        else text
+        for text in texts
+    ]
+
+
+def _regions(results):
+    rows = []
+    for regions in zip(*(r["regions"] for r in results.values()), strict=True):
+        cells = [mean_and_std(region, "reconstruction") for region in regions]
+        first = regions[0]
+        reference = mean_and_std(first, "reference")
+        rows.append((first["name"], first["voxels"], reference, *cells))
+    header = ("", "voxels", "reference", *results)
+    return table(rows, header, "Mean ± standard deviation [ppm]")

@@ -1,0 +1,95 @@
+"""A picture of several methods beside the reference, with their errors."""
+
+from matplotlib.figure import Figure
+
+from spinet_tf.figures import shown_box
+
+MAP_WINDOW = 0.1
+"""Susceptibility shown white [ppm]; its negative is black."""
+ERROR_WINDOW = 0.05
+"""Error shown white [ppm]; its negative is black."""
+COLUMN_INCHES = 2.0
+HEAD_INCHES = 0.4
+BARS_INCHES = 0.9
+
+
+def draw_side_by_side(maps, reference, mask, voxel_size):
+    """Draw a column per method: three planes, in each the map and below it its error.
+
+    The windows are fixed, so that two pictures can be compared.
+
+    Args:
+        maps: dict of a method's name, not "reference", to float `(x, y, z)`,
+            susceptibility [ppm].
+        reference: float `(x, y, z)`, susceptibility [ppm]; the first column.
+        mask: `(x, y, z)`, the brain where it is greater than 0.
+        voxel_size: three floats [mm], for the aspect.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+
+    Raises:
+        InputError: if the shapes differ or the mask is empty.
+    """
+    columns = {"reference": reference, **maps}
+    box = shown_box(columns, mask)
+    shown = {name: volume[tuple(box)] for name, volume in columns.items()}
+    extent = [n * d for n, d in zip(shown["reference"].shape, voxel_size, strict=True)]
+    planes = {"axial": 2, "coronal": 1, "sagittal": 0}
+    heights = [
+        COLUMN_INCHES * extent[1 if normal == 2 else 2] / max(extent[:2])
+        for normal in planes.values()
+        for _ in ("map", "error")
+    ]
+    size = (COLUMN_INCHES * len(columns), sum(heights) + HEAD_INCHES + BARS_INCHES)
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(
+        6, len(columns), squeeze=False, gridspec_kw={"height_ratios": heights}
+    )
+    for column, (name, volume) in zip(panels.T, shown.items(), strict=True):
+        column[0].set_title(name, wrap=True)
+        for (plane, normal), upper, lower in zip(
+            planes.items(), column[::2], column[1::2], strict=True
+        ):
+            map_picture = _show(upper, volume, normal, extent, MAP_WINDOW)
+            if volume is shown["reference"]:
+                upper.set_ylabel(plane)
+                _hide(lower)
+            else:
+                error = volume - shown["reference"]
+                error_picture = _show(lower, error, normal, extent, ERROR_WINDOW)
+    for panel in panels[1::2, 1]:
+        panel.set_ylabel("error")
+    for drawn, window, label in (  # from the bottom
+        (error_picture, ERROR_WINDOW, "error: map - reference"),
+        (map_picture, MAP_WINDOW, "susceptibility"),
+    ):
+        figure.colorbar(
+            drawn,
+            ax=panels,
+            location="bottom",
+            label=f"{label}, -{window:g} to {window:g} ppm",
+            ticks=(-window, 0, window),
+            shrink=0.6,
+            aspect=40,
+        )
+    return figure
+
+
+def _show(panel, volume, normal, extent, window):
+    across, up = (axis for axis in range(3) if axis != normal)
+    _hide(panel)
+    return panel.imshow(
+        volume.take(volume.shape[normal] // 2, axis=normal).T,
+        origin="lower",
+        cmap="gray",
+        vmin=-window,
+        vmax=window,
+        extent=(0, extent[across], 0, extent[up]),
+        interpolation="nearest",
+    )
+
+
+def _hide(panel):
+    panel.set(xticks=[], yticks=[])
+    panel.spines[:].set_visible(False)
