@@ -3,3 +3,4 @@
 from pathlib import Path
 
 PRETRAINED = Path(__file__).parent / "weights" / "pretrained.keras"
+"""Path of its `.keras` file."""
