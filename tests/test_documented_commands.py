@@ -101,10 +101,10 @@ class Reader:
 
     def run_python(self, text):
         # In a file that grows, so that a later piece knows the names of an earlier one.
-        path = self.folder / "reader.py"
+        path = self.folder.parent / "reader.py"
         earlier = path.read_text() if path.exists() else ""
         path.write_text(f"{earlier}\n{text}")
-        self.execute("python reader.py")
+        self.execute("python ../reader.py")
 
     def run(self, command):
         if rule_of(command, rules.NOT_RUN):
