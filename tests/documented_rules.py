@@ -43,7 +43,6 @@ NEEDS_THE_AUTHORS_FILES = (
     "spinet-qsm convert",
     "spinet-qsm reconstruct --model release.keras",
     "python -m benchmarks.reconstruct --model release.keras",
-    "python -m benchmarks.reconstruct --tiled --model release.keras",
 )
 """Left out where the reference files are missing."""
 SERVER = "spinet-qsm serve"
