@@ -47,6 +47,8 @@ NEEDS_THE_AUTHORS_FILES = (
 """Left out where the reference files are missing."""
 SERVER = "spinet-qsm serve"
 """Runs until the page ends."""
+ANEW = {"spinet-qsm bids INPUT OUTPUT participant --runner": "OUTPUT"}
+"""A folder that is removed first: the command would skip what is done."""
 PYTHON_ELSEWHERE = {
     "import grpc": "tests/test_serving_docs.py",
     "from google.protobuf": "tests/test_serving_docs.py",
@@ -64,6 +66,7 @@ NO_PROGRAMS = (
     "minimise over chi",
     "L1(chi - truth)",
     "scans/sub-01",
+    "dataset_description.json, README",
 )
 """Formulas, layouts, and pieces in other languages that `docs/tflite.md` says are not
 tested."""

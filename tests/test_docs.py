@@ -25,10 +25,13 @@ FOREIGN_FLAGS = {
     *("--logdir", "-m", "-t", "-f", "-B", "--params", "--set", "--config"),
 }
 ABSL = {"--flagfile", "--help"}
+# Apache Beam's, to which `spinet-qsm bids` hands what it does not know.
+BEAM = {"--direct_num_workers", "--direct_running_mode"}
 # The users' own files, what commands write, and names that stand for others.
 NOT_IN_THE_REPOSITORY = {
     *("FILE.keras", "best.keras", "last.keras", "validation.png", "invivo/"),
     *("ssl.config", "chi.png", "variables/", "release.keras", "flags.txt"),
+    *("DIR/", "derivatives/", "workflow/"),
 }
 FILE = re.compile(r"[\w.*/-]+\.(py|md|flags|yaml|config|toml|c|txt|sh|yml|keras|png)")
 
@@ -37,10 +40,10 @@ def name_of(page):
     return str(page.relative_to(ROOT))
 
 
-def subcommand_flags(name=None):
-    """The flags of a subcommand, or of all."""
+def subcommand_flags():
+    """The flags of all subcommands."""
     (subparsers,) = build_parser(_OneLineParser)._subparsers._group_actions
-    parsers = [subparsers.choices[name]] if name else subparsers.choices.values()
+    parsers = subparsers.choices.values()
     return {flag for parser in parsers for flag in parser._option_string_actions}
 
 
@@ -70,7 +73,7 @@ def flags_in(words):
 def known_flags():
     scripts = [ROOT / "train.py", ROOT / "export.py", *ROOT.glob("benchmarks/*.py")]
     scripts += [*ROOT.glob("datasets/*/*.py"), *ROOT.glob("examples/python/*.py")]
-    found = FOREIGN_FLAGS | ABSL | subcommand_flags()
+    found = FOREIGN_FLAGS | ABSL | BEAM | subcommand_flags()
     return found.union(*map(script_flags, scripts))
 
 
@@ -78,10 +81,11 @@ def check_command(line):
     """A command's program has its flags, and `spinet-qsm` takes the whole line."""
     words = shlex.split(line)
     if words[0] == "spinet-qsm" and len(words) > 1:
-        unknown = flags_in(words) - subcommand_flags(words[1]) - {"--help"}
-        assert not unknown, line
-        if "..." not in words and len(words) > 2 and "--help" not in words:
-            build_parser(_OneLineParser).parse_args(words[1:])
+        if "--help" in words:
+            return
+        _, others = build_parser(_OneLineParser).parse_known_args(words[1:])
+        foreign = BEAM if words[1] == "bids" else set()
+        assert flags_in(others) <= foreign, line
     elif words[0] == "python" and len(words) > 1 and words[1] != "-":
         path = script_of(words)
         assert flags_in(words[1:]) - {"-m"} - ABSL <= script_flags(path), line

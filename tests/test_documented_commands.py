@@ -62,7 +62,7 @@ def test_every_exception_is_still_in_the_pages():
     other = [" ".join(b.text.split()) for b in blocks if b.kind == "other"]
     python = [b.text for b in blocks if b.kind == "python"]
     lists = {
-        "commands": [*rules.NEEDS_THE_AUTHORS_FILES, rules.SERVER],
+        "commands": [*rules.NEEDS_THE_AUTHORS_FILES, rules.SERVER, *rules.ANEW],
         "python": rules.PYTHON_ELSEWHERE,
         "other": rules.NO_PROGRAMS,
     }
@@ -118,6 +118,9 @@ class Reader:
         if smaller:
             appended = rules.SMALLER[smaller].format(bin=self.programs)
             command = f"{command} {appended}"
+        anew = rule_of(command, rules.ANEW)
+        if anew:
+            shutil.rmtree(self.folder / rules.ANEW[anew])
         command = command.replace("8500", str(self.port))
         if command.startswith(rules.SERVER):
             self.serve(command)
@@ -186,6 +189,10 @@ def write_readers_files(folder):
         write_volume(folder / f"{name}.nii.gz", data.astype(np.float32), grid)
     dummy = folder / "datasets" / "qsm_cosmos" / "dummy_data"
     shutil.copytree(dummy, folder / "scans")
+    anat = folder / "INPUT" / "sub-01" / "anat"
+    anat.mkdir(parents=True)
+    shutil.copy(folder / "localfield.nii.gz", anat / "sub-01_localfield.nii.gz")
+    shutil.copy(folder / "mask.nii.gz", anat / "sub-01_mask.nii.gz")
 
 
 @pytest.fixture
@@ -220,3 +227,5 @@ def test_a_page_works_from_top_to_bottom(page, reader):
     if page.name == "README.md":
         assert (reader.folder / "release.nii.gz").exists() == reader.has_authors_files
         assert (reader.folder / "comparison" / "metrics.png").exists()
+    if page.name in ("README.md", "bids.md"):
+        assert list((reader.folder / "OUTPUT").rglob("sub-01_Chimap.nii.gz"))
