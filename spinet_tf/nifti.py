@@ -19,6 +19,7 @@ from spinet_tf.atomic_write import atomic_path, check_writable
 from spinet_tf.errors import InputError
 from spinet_tf.matlab import read_mat
 from spinet_tf.nifti_header import (
+    LARGEST_GAP,
     check_size,
     read_affines,
     read_header,
@@ -26,6 +27,7 @@ from spinet_tf.nifti_header import (
 )
 from spinet_tf.volume import Volume
 
+MEGABYTE = 2**20
 NIFTI_SUFFIXES = (".nii", ".nii.gz")
 _DAMAGED = (
     *(OSError, EOFError, zlib.error, ValueError, ArithmeticError, KeyError),
@@ -57,15 +59,17 @@ def read_volume(path: str | os.PathLike) -> Volume:
         raise InputError(f"{file_name}: expected a file, it is a folder")
     if not os.path.isfile(file_name):
         raise InputError(f"{file_name}: no such file")
-    if file_name.lower().endswith(".mat"):
-        return Volume(_to_float32(read_mat(file_name, array_name)), None, name)
-    if not file_name.lower().endswith(NIFTI_SUFFIXES):
+    if not file_name.lower().endswith((*NIFTI_SUFFIXES, ".mat")):
         raise InputError(f"{file_name}: expected a .nii, .nii.gz or .mat file")
     try:
+        if file_name.lower().endswith(".mat"):
+            return Volume(_to_float32(read_mat(file_name, array_name)), None, name)
         with _open(file_name) as stream:
             return _read_nifti(stream, file_name)
     except InputError:
         raise
+    except MemoryError as error:
+        raise InputError(f"{file_name}: too large for the memory there is") from error
     except _DAMAGED as error:
         reason = " ".join(str(error).split())
         raise InputError(
@@ -179,8 +183,7 @@ def _read_nifti(stream: BinaryIO, path: str) -> Volume:
     check_size(header, os.path.getsize(path), path.lower().endswith(".gz"), path)
     affine, qform = read_affines(header, path)
     data = _to_float32(ArrayProxy(stream, header, mmap=False))
-    while stream.read(1 << 20):
-        pass  # A gzip file's checksum is compared at its end.
+    _read_to_the_end(stream, path)
     return Volume(
         data=data.reshape(squeezed_shape(header)),
         affine=affine,
@@ -188,6 +191,16 @@ def _read_nifti(stream: BinaryIO, path: str) -> Volume:
         sform_code=int(header["sform_code"]),
         qform_code=int(header["qform_code"]),
         qform=qform,
+    )
+
+
+def _read_to_the_end(stream: BinaryIO, path: str) -> None:
+    """Have a gzip file's checksum compared, which is done at its end."""
+    for _ in range(LARGEST_GAP // MEGABYTE):
+        if not stream.read(MEGABYTE):
+            return
+    raise InputError(
+        f"{path}: goes on for more than {LARGEST_GAP} bytes after its data"
     )
 
 

@@ -14,6 +14,8 @@ from spinet_tf.volume import affine_b0_direction, affine_voxel_size
 
 MILLIMETRES = {"unknown": 1.0, "mm": 1.0, "meter": 1e3, "micron": 1e-3}
 LARGEST_DEFLATE_RATIO = 1032
+LARGEST_GAP = 2**28
+"""Bytes before the data, for extensions, and bytes after them."""
 LARGEST_SHEAR = 0.01
 LARGEST_ENTRY = 1e9
 # nibabel's repairs would be told on stderr; what matters is refused before them.
@@ -35,13 +37,14 @@ def read_header(stream: BinaryIO, name: str) -> nibabel.Nifti1Header:
         InputError: if it is none of this.
     """
     block = stream.read(nibabel.Nifti2Header.sizeof_hdr)
-    stream.seek(0)
     if block[344:348] == b"n+1\0":
-        header = nibabel.Nifti1Header.from_fileobj(stream, check=False)
+        header_class = nibabel.Nifti1Header
     elif block[4:8] == b"n+2\0":
-        header = nibabel.Nifti2Header.from_fileobj(stream, check=False)
+        header_class = nibabel.Nifti2Header
     else:
         raise InputError(f"{name}: not a NIfTI file")
+    # Of the block alone: extensions, whose sizes may be lies, are not read.
+    header = header_class(block[: header_class.sizeof_hdr], check=False)
     _check_shape(header, name)
     if header.get_data_dtype().kind not in "iuf":
         raise InputError(
@@ -54,6 +57,9 @@ def read_header(stream: BinaryIO, name: str) -> nibabel.Nifti1Header:
             f"{name}: expected positive voxel sizes in the header, got"
             f" {', '.join(f'{edge:g}' for edge in edges)}"
         )
+    slope = float(header["scl_slope"])
+    if math.isinf(slope):
+        raise InputError(f"{name}: expected a finite scl_slope, got {slope}")
     header.check_fix(logger=_SILENT)
     return header
 
@@ -82,7 +88,13 @@ def check_size(
     """
     n_voxels = math.prod(header.get_data_shape())
     item_bytes = header.get_data_dtype().itemsize
-    expected = header.get_data_offset() + n_voxels * item_bytes
+    offset = header.get_data_offset()
+    if offset > LARGEST_GAP:
+        raise InputError(
+            f"{name}: expected the data in the first {LARGEST_GAP} bytes, the header"
+            f" puts them at {offset}"
+        )
+    expected = offset + n_voxels * item_bytes
     largest = stored_bytes * (LARGEST_DEFLATE_RATIO if compressed else 1)
     if expected > largest:
         raise InputError(
