@@ -66,6 +66,6 @@ def test_bad_output(refuse, tmp_path):
 @pytest.mark.reference
 def test_bad_statistics(refuse, reference_dir, tmp_path):
     checkpoint = reference_dir / "model_weights.pth"
-    refuse("stats.mat: cannot read the number out_mean", checkpoint=checkpoint)
+    refuse("stats.mat: cannot be read as a MATLAB file", checkpoint=checkpoint)
     message = "none.mat: no such file"
     refuse(message, checkpoint=checkpoint, stats=tmp_path / "none.mat")

@@ -4,12 +4,9 @@ import dataclasses
 import re
 from pathlib import Path
 
-import h5py
-import numpy as np
-import scipy.io
-
 from spinet_tf.errors import InputError
 from spinet_tf.field_units import FieldUnits
+from spinet_tf.matlab import read_numbers
 from spinet_tf.nifti import read_mask, read_volume
 from spinet_tf.scan_geometry import normalise_b0_direction
 
@@ -119,22 +116,11 @@ def read_vector(path: Path, name: str) -> tuple[float, float, float] | None:
     Raises:
         InputError: if the variable is anything else.
     """
-    try:
-        if h5py.is_hdf5(path):
-            with h5py.File(path, "r") as file:
-                value = file[name][()] if name in file else None
-        else:
-            contents = scipy.io.loadmat(path, appendmat=False, variable_names=[name])
-            value = contents.get(name)
-        if value is None:
-            return None
-        vector = np.asarray(value, np.float64).ravel()
-    # On damaged files both libraries raise nearly anything.
-    except Exception as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: cannot read {name}: {reason}") from None
+    vector = read_numbers(path, name)
+    if vector is None:
+        return None
     if vector.size != 3:
         raise InputError(
             f"{path}: expected {name} to be three numbers, it has {vector.size}"
         )
-    return tuple(vector.tolist())
+    return tuple(vector.ravel().tolist())
