@@ -16,6 +16,7 @@ from spinet_cli.huge_pages import restart_with_huge_pages
 BAD_INPUT = 2
 INTERRUPTED = 130
 BROKEN_PIPE = 141
+LONGEST_LINE = 900
 
 
 class _OneLineParser(argparse.ArgumentParser):
@@ -121,8 +122,11 @@ def _show_warning(message, *_args, **_kwargs):
 
 
 def one_line(message):
-    """The message without line breaks."""
-    return " ".join(str(message).split())
+    """The message without line breaks and codes that a terminal obeys, cut if long."""
+    text = " ".join(str(message).split())
+    if len(text) > LONGEST_LINE:
+        text = f"{text[:LONGEST_LINE]} ..."
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+import scipy.io
 
 import spinet_cli.methods
 from tests.command_line import (
@@ -297,3 +298,18 @@ def test_memory_limit_that_is_not_a_number(network_flags, tmp_path):
 def test_memory_limit_below_what_is_needed(network_flags, tmp_path):
     message = "needs .* GB of memory, 0 GB are available of the limit of 0.001 GB"
     refused(tmp_path, message, "reconstruct", **network_flags, memory_limit=0.001)
+
+
+def test_a_message_is_one_printable_line(flags, tmp_path):
+    """A name in a hostile file is not to command the terminal."""
+    path = tmp_path / "a.mat"
+    scipy.io.savemat(path, {"phs": 1.0})
+    path.write_bytes(path.read_bytes().replace(b"phs", b"\x1b[m"))
+    refused(
+        tmp_path,
+        r"it holds \\x1b\[m 1x1 double\n$",
+        "reconstruct",
+        **{**flags, "field": path},
+    )
+    words = ["reconstruct", "--nothing=" + "x" * 10_000]
+    assert len(run_words(*words).err) < 1000
