@@ -107,27 +107,30 @@ def build_network(options):
     from spinet_tf.model_files import load_model
     from spinet_tf.reconstruct import PRECISIONS
 
-    network = (SpiNetQSM if options.physics else DenoiserOnly)(
-        unrolls=options.unrolls if options.physics else 1,
-        mm_steps=options.mm_steps,
-        channels=int(options.channels),
-        residual=options.residual,
-        filters=options.filters,
-        blocks=options.blocks,
-        dropout=options.dropout,
-        batch_norm=options.batch_norm,
-        chi_mean=options.chi_mean,
-        chi_std=options.chi_std,
-        initial_lambda=options.initial_lambda,
-        initial_p=options.initial_p,
-        learn_p=options.learn_p,
-        fill_outside=options.fill_outside,
-        fitted_start=options.fitted_start,
-        reference_noise=options.reference_noise,
-        tolerance=options.tolerance,
-        max_iterations=options.max_iterations,
-        dtype=PRECISIONS[options.precision],
-    )
+    try:
+        network = (SpiNetQSM if options.physics else DenoiserOnly)(
+            unrolls=options.unrolls if options.physics else 1,
+            mm_steps=options.mm_steps,
+            channels=int(options.channels),
+            residual=options.residual,
+            filters=options.filters,
+            blocks=options.blocks,
+            dropout=options.dropout,
+            batch_norm=options.batch_norm,
+            chi_mean=options.chi_mean,
+            chi_std=options.chi_std,
+            initial_lambda=options.initial_lambda,
+            initial_p=options.initial_p,
+            learn_p=options.learn_p,
+            fill_outside=options.fill_outside,
+            fitted_start=options.fitted_start,
+            reference_noise=options.reference_noise,
+            tolerance=options.tolerance,
+            max_iterations=options.max_iterations,
+            dtype=PRECISIONS[options.precision],
+        )
+    except ValueError as error:  # the flags' names are those of its arguments
+        raise InputError(str(error)) from error
     if options.init_from:
         weights = load_model(options.init_from).get_weights()
         expected = [weight.shape for weight in network.get_weights()]

@@ -8,6 +8,7 @@ import tensorflow as tf
 from spinet_tf.data_consistency import DataConsistency
 from spinet_tf.denoiser import Denoiser, fold_batch_norm
 from spinet_tf.dipole_operator import DipoleOperator
+from spinet_tf.model_arguments import check_arguments
 from spinet_tf.noise_level import noise_level
 from spinet_tf.schatten_norm import SchattenNorm
 
@@ -60,8 +61,9 @@ class SpiNetQSM(keras.Model):
     published release is `channels=2, residual=False, dc_value=1/3`.
 
     Args:
-        unrolls: int >= 1. Defaults to 3.
-        mm_steps: int >= 1, majorization-minimization steps an unroll. Defaults to 1.
+        unrolls: int, 1 to 100. Defaults to 3.
+        mm_steps: int, 1 to 100, majorization-minimization steps an unroll. Defaults
+            to 1.
         channels: 1 for a real susceptibility, 2 for a complex one (real and imaginary
             part). Defaults to 1.
         residual: bool, whether D_w is I - N_w rather than N_w. Defaults to True.
@@ -85,8 +87,8 @@ class SpiNetQSM(keras.Model):
             for less it shrinks with the square of the noise, which each field tells
             itself (`spinet_tf.noise_level`). Defaults to None: one lambda for all,
             which is what was published.
-        tolerance: float, relative residual of each solve. Defaults to 1e-4.
-        max_iterations: int, limit of each solve. Defaults to 30.
+        tolerance: float in [0, 1), relative residual of each solve. Defaults to 1e-4.
+        max_iterations: int, 1 to 10000, limit of each solve. Defaults to 30.
 
     Call arguments:
         inputs: dict of arrays or tensors: `local_field` `(batch, x, y, z, 1)` [ppm],
@@ -129,16 +131,6 @@ class SpiNetQSM(keras.Model):
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
-        if unrolls < 1:
-            raise ValueError(f"unrolls must be at least 1. Received: {unrolls=}")
-        if channels not in (1, 2):
-            raise ValueError(f"channels must be 1 or 2. Received: {channels=}")
-        if not chi_std > 0:
-            raise ValueError(f"chi_std must be positive. Received: {chi_std=}")
-        if reference_noise is not None and not reference_noise > 0:
-            raise ValueError(
-                f"reference_noise must be positive. Received: {reference_noise=}"
-            )
         self.unrolls = unrolls
         self.mm_steps = mm_steps
         self.channels = channels
@@ -158,6 +150,7 @@ class SpiNetQSM(keras.Model):
         self.reference_noise = reference_noise
         self.tolerance = tolerance
         self.max_iterations = max_iterations
+        check_arguments(self)
 
         physics = self.dtype_policy.variable_dtype
         self.denoiser = Denoiser(

@@ -10,6 +10,7 @@ import numpy as np
 from spinet_tf.atomic_write import atomic_path
 from spinet_tf.errors import InputError
 from spinet_tf.model import SpiNetQSM
+from spinet_tf.model_archive import check_archive
 
 
 def load_model(path):
@@ -33,7 +34,10 @@ def load_model(path):
     if not zipfile.is_zipfile(path):
         raise InputError(f"{path}: damaged or not a .keras file")
     try:
+        check_archive(path)
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except InputError:
+        raise
     except Exception as error:  # Keras raises many kinds; all mean the same here
         reason = re.split(r"\.\s|\n", str(error).strip() or type(error).__name__)[0]
         raise InputError(f"{path}: not a SpiNet-QSM model: {reason}") from error
