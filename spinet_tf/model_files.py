@@ -1,5 +1,6 @@
 """Reading and writing models as `.keras` files."""
 
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -27,7 +28,7 @@ def load_model(path):
             or infinity for weights.
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(f"{path}: no such model file")
     if path.suffix != ".keras":
         raise InputError(f"{path}: expected a .keras file")

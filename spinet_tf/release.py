@@ -4,7 +4,8 @@ The checkpoint is not part of this package. PyTorch is needed to read it and now
 else: `pip install "spinet-tf[convert]"`.
 """
 
-from pathlib import Path
+import os
+import warnings
 
 import numpy as np
 
@@ -49,10 +50,12 @@ def _read_checkpoint(path):
             "reading a PyTorch checkpoint needs PyTorch: "
             'pip install "spinet-tf[convert]"'
         ) from error
-    if not Path(path).is_file():
+    if not os.path.isfile(path):
         raise InputError(f"{path}: no such file")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is wrong is told below
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds; all mean the same here
         raise InputError(
             f"{path}: not a PyTorch checkpoint of plain tensors "
@@ -70,10 +73,16 @@ def _read_checkpoint(path):
             f"{path}: not the published SpiNet-QSM checkpoint; "
             f"missing tensors: {_listed(missing)}"
         )
+    strange = [name for name in expected if not _is_plain(state[name])]
+    if strange:
+        raise InputError(
+            f"{path}: not the published SpiNet-QSM checkpoint; "
+            f"not plain tensors of real numbers: {_listed(strange)}"
+        )
     misshapen = [
-        f"{name} {tuple(getattr(state[name], 'shape', ()))} instead of {shape}"
+        f"{name} {tuple(state[name].shape)} instead of {shape}"
         for name, shape in expected.items()
-        if tuple(getattr(state[name], "shape", ())) != shape
+        if tuple(state[name].shape) != shape
     ]
     if misshapen:
         raise InputError(
@@ -90,6 +99,18 @@ def _read_checkpoint(path):
             f"{tensors['lambda_val'].item():g} and {tensors['p'].item():g}"
         )
     return tensors
+
+
+def _is_plain(value):
+    import torch
+
+    return (
+        isinstance(value, torch.Tensor)
+        and value.layout is torch.strided
+        and value.device.type == "cpu"
+        and value.is_floating_point()
+        and not value.is_nested
+    )
 
 
 def _listed(names, most=4):
