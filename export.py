@@ -6,6 +6,7 @@ from pathlib import Path
 from absl import flags
 
 from spinet_cli.script import run_script
+from spinet_cli.small_files import read_bytes
 
 
 def define_flags():
@@ -91,7 +92,7 @@ def _notes(model_path, notes):
     from spinet_tf.pretrained import PRETRAINED
 
     if notes:
-        return Path(notes).read_text(errors="replace")
+        return read_bytes(notes).decode(errors="replace")
     shipped = model_path == Path(PRETRAINED)
     return model_path.with_name("README.md").read_text() if shipped else ""
 

@@ -68,7 +68,8 @@ def _own_builder(name, data_dir):
     from spinet_tf.errors import InputError
 
     package, _, config = name.partition("/")
-    if not package or not (Path(__file__).parent / package).is_dir():
+    known = package.isidentifier() and (Path(__file__).parent / package).is_dir()
+    if not known:
         raise InputError(f"data set {name}: neither in datasets/ nor a folder of TFDS")
     module = importlib.import_module(f"datasets.{package}.{package}_dataset_builder")
     names = [each.name for each in module.Builder.BUILDER_CONFIGS]

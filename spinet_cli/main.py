@@ -11,6 +11,7 @@ import warnings
 from absl import flags
 
 from spinet_cli.arguments import build_parser
+from spinet_cli.flagfiles import check_flagfiles
 from spinet_cli.huge_pages import restart_with_huge_pages
 
 BAD_INPUT = 2
@@ -21,6 +22,13 @@ LONGEST_LINE = 900
 
 class _OneLineParser(argparse.ArgumentParser):
     """Reports a wrong command line in one line, without the usage text."""
+
+    def parse_args(self, args=None, namespace=None):
+        parsed = super().parse_args(args, namespace)
+        for name, value in vars(parsed).items():
+            if value == []:  # what argparse makes of --flag=--
+                self.error(f"argument --{name.replace('_', '-')}: got '--'")
+        return parsed
 
     def error(self, message):
         self.exit(BAD_INPUT, f"{self.prog}: error: {one_line(message)}\n")
@@ -90,10 +98,8 @@ def _parse(argv):
 
 def _expand_flagfiles(argv):
     """Put the lines of each `--flagfile` in its place."""
-    try:
-        expanded = flags.FlagValues().read_flags_from_files(argv)
-    except UnicodeDecodeError as error:
-        raise flags.Error("--flagfile: expected a text file") from error
+    check_flagfiles(argv)
+    expanded = flags.FlagValues().read_flags_from_files(argv)
     for word in expanded:
         if word not in argv and not re.match(r"--[\w-]+(=|$)", word):
             raise flags.Error(f"--flagfile: expected --flag=value a line, got {word!r}")

@@ -1,6 +1,7 @@
 """What reconstructs, made ready once for all scans of a command line."""
 
 import functools
+import ssl
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +54,10 @@ def _certificates(path):
     # Without any, gRPC would take no encryption, or other certificates, for wanted.
     if b"-----BEGIN CERTIFICATE-----" not in content:
         raise InputError(f"{path}: expected PEM certificates")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError as error:
+        raise InputError(f"{path}: expected PEM certificates, {error}") from error
     return content
 
 

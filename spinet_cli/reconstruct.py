@@ -66,12 +66,18 @@ def check_method_flags(arguments):
         )
     if arguments.tls_ca and not arguments.server:
         raise InputError("--tls-ca goes with --server")
-    if arguments.server == "":
+    if arguments.server is not None and not arguments.server.strip():
         raise InputError("--server: expected HOST:PORT, got nothing")
+    for flag, text in (
+        ("--server", arguments.server),
+        ("--model-name", arguments.model_name),
+    ):
+        if text and not text.isprintable():
+            raise InputError(f"{flag}: expected printable characters, got {text!r}")
     if limit is not None and not 0 < limit < math.inf:
         raise InputError(f"--memory-limit: expected GB > 0, got {limit:g}")
     check_padding(arguments.pad, "--pad")
-    if not arguments.timeout > 0:
+    if not 0 < arguments.timeout < math.inf:
         raise InputError(f"--timeout: expected seconds > 0, got {arguments.timeout:g}")
 
 

@@ -1,10 +1,12 @@
 """Runs a script with absl flags; what is wrong is told in one line."""
 
+import math
 import sys
 from pathlib import Path
 
 from absl import app, flags, logging
 
+from spinet_cli.flagfiles import check_flagfiles
 from spinet_cli.huge_pages import restart_with_huge_pages
 from spinet_cli.main import BAD_INPUT, INTERRUPTED, one_line
 
@@ -29,11 +31,13 @@ def run_script(define_flags, run):
 
 def _parse(argv):
     try:
+        check_flagfiles(argv)
         rest = flags.FLAGS(argv)
     except flags.Error as error:
         _stop(str(error).removeprefix("ERROR:: "), BAD_INPUT)
-    except UnicodeDecodeError:
-        _stop("--flagfile: expected a text file", BAD_INPUT)
+    for name, value in flags.FLAGS.flag_values_dict().items():
+        if isinstance(value, float) and not math.isfinite(value):
+            _stop(f"flag --{name}: expected a finite number, got {value}", BAD_INPUT)
     if len(rest) > 1:
         _stop(f"unexpected argument {rest[1]!r}; flags start with --", BAD_INPUT)
     return rest

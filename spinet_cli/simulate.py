@@ -1,13 +1,14 @@
 """`spinet-qsm simulate`: a local field from a susceptibility map."""
 
-import math
-
 from spinet_cli.geometry import resolve_geometry
 from spinet_cli.outputs import check_outputs
 from spinet_tf.errors import InputError
 from spinet_tf.nifti import check_output_path, read_mask, read_volume, write_volume
 from spinet_tf.simulate import simulate_field
 from spinet_tf.volume import check_field, check_same_grid
+
+LARGEST_NOISE = 1000.0
+"""In ppm; fields are a thousand times smaller than it."""
 
 
 def run(arguments):
@@ -19,9 +20,9 @@ def run(arguments):
     Raises:
         InputError: a flag or file that cannot be used, or not written.
     """
-    if not (math.isfinite(arguments.noise) and arguments.noise >= 0):
+    if not 0 <= arguments.noise <= LARGEST_NOISE:
         raise InputError(
-            f"--noise: expected a standard deviation of at least 0 ppm, "
+            f"--noise: expected a standard deviation of 0 to {LARGEST_NOISE:g} ppm, "
             f"got {arguments.noise:g}"
         )
     if arguments.seed < 0:

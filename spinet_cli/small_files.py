@@ -1,8 +1,10 @@
 """Reading small files."""
 
-from pathlib import Path
+import os
 
 from spinet_tf.errors import InputError
+
+LARGEST = 2**24
 
 
 def read_bytes(path):
@@ -15,9 +17,15 @@ def read_bytes(path):
         bytes.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: it cannot be read, or has more than 16 MiB.
     """
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise InputError(f"{path}: cannot be read, it is not a regular file")
     try:
-        return Path(path).read_bytes()
+        with open(path, "rb") as file:
+            content = file.read(LARGEST + 1)
     except OSError as error:
         raise InputError(f"{path}: cannot be read, {error.strerror}") from error
+    if len(content) > LARGEST:
+        raise InputError(f"{path}: expected at most {LARGEST} bytes")
+    return content

@@ -123,7 +123,8 @@ def test_bad_flag_of_reconstruct(flags, tmp_path, changed, message):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"noise": -0.01}, "--noise: expected .* at least 0 ppm, got -0.01"),
+        ({"noise": -0.01}, "--noise: expected .* 0 to 1000 ppm, got -0.01"),
+        ({"noise": 1e39}, "--noise: expected .* got 1e\\+39"),
         ({"noise": "nan"}, "--noise: expected .* got nan"),
         ({"noise": "inf"}, "--noise: expected .* got inf"),
         ({"seed": -1}, "--seed: expected at least 0, got -1"),
@@ -313,3 +314,47 @@ def test_a_message_is_one_printable_line(flags, tmp_path):
     )
     words = ["reconstruct", "--nothing=" + "x" * 10_000]
     assert len(run_words(*words).err) < 1000
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"--flagfile=some.flags\n", "some.flags is within itself"),
+        (b"--flagfile=other.flags\n", "some.flags is within itself"),
+        (b"--flagfile=/dev/zero\n", "Unable to open flagfile /dev/zero, not a file"),
+        (b"--method=" + b"x" * 2**20, "expected at most 1048576 bytes in some.flags"),
+        (b"--iterates=a\0b\n", r"expected words without NUL, got '--iterates=a\\x00b'"),
+    ],
+)
+def test_hostile_flagfile(flags, tmp_path, monkeypatch, content, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "some.flags").write_bytes(content)
+    (tmp_path / "other.flags").write_text("--flagfile=some.flags\n")
+    refused(tmp_path, message, "reconstruct", **flags, flagfile="some.flags")
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "message"),
+    [
+        ("mask_threshold", "--", "argument --mask-threshold: got '--'"),
+        ("timeout", "1e400", "--timeout: expected seconds > 0, got inf"),
+        ("server", "\udcff:1", "--server: expected printable characters"),
+        ("b0_dir", "1.7e308,1.7e308,0", "--b0-dir: expected a vector longer than 0"),
+        ("server", " ", "--server: expected HOST:PORT, got nothing"),
+        ("tls_ca", "/dev/zero", "/dev/zero: cannot be read, it is not a regular file"),
+        ("model", "n" * 5000 + ".keras", "n.keras: no such model file|nnn \\.\\.\\."),
+    ],
+)
+def test_hostile_value(flags, tmp_path, flag, value, message):
+    flags = {**flags, "method": "spinet"}
+    if flag == "tls_ca":
+        flags["server"] = "localhost:1"
+    refused(tmp_path, message, "reconstruct", **flags, **{flag: value})
+
+
+def test_certificates_that_are_none(network_flags, tmp_path):
+    """gRPC would tell of them in lines of its own."""
+    path = tmp_path / "ca.pem"
+    path.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    flags = {**network_flags, "server": "localhost:1", "model": None, "tls_ca": path}
+    refused(tmp_path, "ca.pem: expected PEM certificates, ", "reconstruct", **flags)

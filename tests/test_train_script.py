@@ -37,6 +37,7 @@ def assert_one_line(result, *words):
         (["--run_dir=x", "--steps=many"], ["steps", "many"]),
         (["--run_dir=x", "--steps=0"], ["steps", "0"]),
         (["--run_dir=x", "--initial_p=2.5"], ["initial_p", "2.5"]),
+        (["--run_dir=x", "--learning_rate=nan"], ["learning_rate", "finite", "nan"]),
         (["--run_dir=x", "--strategy=magic"], ["strategy", "mirrored"]),
         (["--run_dir=x", "--steps=10", "--steps_per_epoch=4"], ["multiple"]),
         (["--run_dir=x", "--noise_low=0.01"], ["noise_low"]),
