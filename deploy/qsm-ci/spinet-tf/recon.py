@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from spinet_cli.huge_pages import restart_with_huge_pages
-from spinet_cli.main import BAD_INPUT
+from spinet_cli.main import BAD_INPUT, one_line
 from spinet_cli.main import main as spinet_qsm
 
 
@@ -31,18 +31,18 @@ def main(argv):
             raise ValueError(f"expected INPUT_DIR OUTPUT_DIR, got {len(argv)} words")
         input_dir, output_dir = map(Path, argv)
         params, overrides = input_dir / "params.json", input_dir / "config.json"
+        precision = setting(overrides, "precision", "QSMCI_SET_PRECISION")
         flags = {
             "field": input_dir / "localfield.nii.gz",
             "mask": input_dir / "mask.nii.gz",
             "mask-threshold": 0.5,
             "voxel-size": vector(params, "voxel_size", "QSMCI_VOXEL_SIZE"),
             "b0-dir": vector(params, "B0_dir", "QSMCI_B0_DIR"),
-            "precision": setting(overrides, "precision", "QSMCI_SET_PRECISION")
-            or "float32",
+            "precision": "float32" if precision in (None, "") else precision,
             "output": output_dir / "chimap.nii.gz",
         }
     except ValueError as error:
-        print(f"spinet-tf: error: {error}", file=sys.stderr)
+        print(f"spinet-tf: error: {one_line(error)}", file=sys.stderr)
         return BAD_INPUT
     words = [f"--{name}={value}" for name, value in flags.items()]
     return spinet_qsm(["reconstruct", *words])
@@ -94,7 +94,7 @@ def setting(path, key, variable):
     if path.exists():
         try:
             content = json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ValueError(f"{path}: expected a JSON file, {error}") from error
         if not isinstance(content, dict):
             raise ValueError(f"{path}: expected a JSON object, got {content!r:.40}")
