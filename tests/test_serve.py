@@ -387,6 +387,10 @@ def test_serve_refuses(tmp_path, exported):
         "serve", f"--model-dir={tmp_path / 'missing'}"
     )
     assert "version directories" in refused("serve", f"--model-dir={tmp_path}")
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1" / "saved_model.pb").write_text("no graph")
+    message = refused("serve", f"--model-dir={tmp_path}")
+    assert "wrote; version 1 cannot be loaded: " in message
     assert "go together" in refused("serve", model_dir, "--tls-key=x")
     assert "x: cannot be read" in refused(
         "serve", model_dir, "--tls-key=x", "--tls-cert=x"

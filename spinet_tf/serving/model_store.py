@@ -31,28 +31,43 @@ class ModelStore:
         self.current = None
         if not self._folder.is_dir():
             raise InputError(f"{folder}: no such folder")
-        self.refresh()
+        failures = self.refresh()
         if self.current is None:
             raise InputError(
-                f"{folder}: expected a folder with version directories 1, 2, ..., each "
-                "a SavedModel that export.py wrote"
+                "; ".join(
+                    [
+                        f"{folder}: expected a folder with version directories 1, 2, "
+                        "..., each a SavedModel that export.py wrote",
+                        *failures,
+                    ]
+                )
             )
 
     def refresh(self):
-        """Load the newest version, unless it is loaded or was tried before."""
+        """Load the newest version, unless it is loaded or was tried before.
+
+        Returns:
+            list of str, which versions cannot be loaded, and why; logged where there
+            is another to serve.
+        """
+        failures = []
         for number in reversed(versions(self._folder)):
             if self.current and number <= self.current.version:
-                return
+                break
             if number in self._tried:
                 continue
             self._tried.add(number)
             try:
                 self.current = ServedModel(self._folder / str(number))
             except Exception as error:  # whatever is in the folder, the server lives
-                LOG.error("version %d cannot be loaded: %r", number, error)
+                failures.append(f"version {number} cannot be loaded: {error!r}")
             else:
                 LOG.info("version %d is ready", number)
-                return
+                break
+        if self.current:
+            for failure in failures:
+                LOG.error("%s", failure)
+        return failures
 
     def watch(self):
         """Refresh now and then, in a thread of its own.
