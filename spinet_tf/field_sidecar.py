@@ -62,17 +62,6 @@ def parse_sidecar(content: dict, path: Path, default: FieldUnits = PPM) -> Field
     Raises:
         InputError: if a value is missing or unusable.
     """
-<<<<<<< HEAD:spinet_tf/field_sidecar.py
-=======
-    if not path.exists():
-        return FieldSidecar()
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read as JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: expected a JSON object")
->>>>>>> 8b2792d (Refuse JSON that is nested too deep, and a precision that is no text):datasets/qsm_cosmos/field_sidecar.py
     units = FieldUnits(
         units=str(content.get("Units", default.units)).lower(),
         b0=_number(content, "MagneticFieldStrength", path, default.b0),

@@ -1,0 +1,1 @@
+"""Broken and hostile inputs; `python -m tests.hostile` runs them all."""

@@ -1,0 +1,22 @@
+"""All cases."""
+
+from tests.hostile import (
+    checkpoints,
+    command_lines,
+    keras_files,
+    matlab_5,
+    matlab_73,
+    nifti_files,
+    nifti_headers,
+    small_files,
+)
+
+MODULES = (
+    *(nifti_headers, nifti_files, matlab_5, matlab_73),
+    *(keras_files, checkpoints, command_lines, small_files),
+)
+
+
+def all_cases():
+    """A list of `Case`, in a fixed order."""
+    return [case for module in MODULES for case in module.cases()]
