@@ -3,91 +3,9 @@
 import sys
 from pathlib import Path
 
-from absl import flags
-
 from datasets.loading import load_dataset
 from spinet_cli.script import run_script
-
-
-def define_flags():
-    """Flags of the data, the network and the recipe."""
-    flags.DEFINE_string("run_dir", None, "Folder for checkpoints, logs and models.")
-    flags.DEFINE_string("data_dir", "data", "Folder the TFDS data sets are built in.")
-    flags.DEFINE_string("scans_dir", None, "Folder of your scans, for qsm_cosmos.")
-    flags.DEFINE_string(
-        "dataset",
-        "qsm_brain/patches_64",
-        "Training set: name/config of datasets/, or a folder TFDS has built.",
-    )
-    flags.DEFINE_string(
-        "validation", "qsm_brain/heads_small", "Validation set, named likewise."
-    )
-    flags.DEFINE_integer("validation_examples", 2, "How many of them.", lower_bound=1)
-    flags.DEFINE_string(
-        "comparison", None, "Heads to compare with TKD and Tikhonov on at the end."
-    )
-    flags.DEFINE_float("train_fraction", 1.0, "Share of the training set.", 1e-6, 1.0)
-    flags.DEFINE_string("init_from", None, "A .keras model to start from.")
-
-    flags.DEFINE_bool("physics", True, "False: one pass of the CNN, nothing else.")
-    flags.DEFINE_integer("unrolls", 3, "Rounds of denoiser and solve.", lower_bound=1)
-    flags.DEFINE_integer("mm_steps", 1, "Majorization-minimization steps a round.", 1)
-    flags.DEFINE_enum("channels", "1", ["1", "2"], "1 real, 2 complex.")
-    flags.DEFINE_bool("residual", True, "D_w = I - N_w rather than N_w.")
-    flags.DEFINE_integer("filters", 32, "Filters of the CNN.", lower_bound=1)
-    flags.DEFINE_integer("blocks", 8, "Residual blocks of the CNN.", lower_bound=1)
-    flags.DEFINE_float("dropout", 0.0, "Dropout rate of the CNN.", 0.0, 0.99)
-    flags.DEFINE_bool("batch_norm", True, "Batch normalisation in the CNN.")
-    flags.DEFINE_float("chi_mean", 0.0, "Mean of the training maps [ppm].")
-    flags.DEFINE_float("chi_std", 0.03, "Their standard deviation [ppm].", 1e-9)
-    flags.DEFINE_float("initial_lambda", 0.06, "Weight of the penalty.", 1e-9)
-    flags.DEFINE_float("initial_p", 2.0, "Exponent of the penalty.", 0.001, 2.0)
-    flags.DEFINE_bool("learn_p", True, "Whether the exponent is trained.")
-    flags.DEFINE_bool("fill_outside", False, "Field outside the mask is unknown.")
-    flags.DEFINE_bool("fitted_start", False, "Start from a fit, not from Phi^H y.")
-    flags.DEFINE_float(
-        "reference_noise", None, "Scale lambda with noise; it is for this [ppm].", 1e-9
-    )
-    flags.DEFINE_float("tolerance", 1e-3, "Relative residual of the solves.", 0.0)
-    flags.DEFINE_integer("max_iterations", 10, "Limit of each solve.", lower_bound=1)
-    flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "Of the CNN.")
-
-    flags.DEFINE_integer("steps", 20000, "Optimizer steps.", lower_bound=1)
-    flags.DEFINE_integer("steps_per_epoch", 200, "Steps between validations.", 1)
-    flags.DEFINE_integer("batch_size", 1, "Examples a step.", lower_bound=1)
-    flags.DEFINE_float("learning_rate", 2e-3, "At its height.", lower_bound=0.0)
-    flags.DEFINE_integer("warmup_steps", 100, "Of linear rise.", lower_bound=0)
-    flags.DEFINE_float("clip_norm", 1.0, "Limit of the gradient's norm.", 1e-9)
-    flags.DEFINE_float("ema_momentum", 0.995, "Of the averaged weights.", 0.0, 1.0)
-    flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0)
-    flags.DEFINE_float("susceptibility_loss", 1.0, "Weight of L1(chi).", 0.0)
-    flags.DEFINE_float("field_loss", 0.5, "Weight of L1(field).", 0.0)
-    flags.DEFINE_float("gradient_loss", 0.5, "Weight of L1(edges).", 0.0)
-
-    flags.DEFINE_float("noise_low", 0.0003, "Least noise [ppm].", 1e-9)
-    flags.DEFINE_float("noise_high", 0.006, "Most noise [ppm].", 1e-9)
-    flags.DEFINE_float("background", 0.003, "Residual background field [ppm].", 0.0)
-    flags.DEFINE_float("anisotropy", 0.02, "Of white matter [ppm].", 0.0)
-    flags.DEFINE_float("smooth", 0.002, "Smooth errors of the field [ppm].", 0.0)
-    flags.DEFINE_float("gain", 0.05, "Smooth relative errors of the field.", 0.0)
-    flags.DEFINE_enum(
-        "strategy",
-        "none",
-        ["none", "mirrored", "multi_worker"],
-        "How TensorFlow spreads each batch; multi_worker reads TF_CONFIG.",
-    )
-    flags.DEFINE_float("near_sources", 0.2, "Error in and next to sources.", 0.0)
-    flags.mark_flag_as_required("run_dir")
-    flags.register_multi_flags_validator(
-        ["steps", "steps_per_epoch"],
-        lambda f: f["steps"] % f["steps_per_epoch"] == 0,
-        "steps must be a multiple of steps_per_epoch.",
-    )
-    flags.register_multi_flags_validator(
-        ["noise_low", "noise_high"],
-        lambda f: f["noise_low"] <= f["noise_high"],
-        "noise_low must not be above noise_high.",
-    )
+from spinet_cli.training_flags import define_flags
 
 
 def build_network(options):

@@ -3,7 +3,8 @@
 import keras
 import tensorflow as tf
 
-from spinet_tf.model import SpiNetQSM, Unroll
+from spinet_tf.model import SpiNetQSM
+from spinet_tf.problem import Unroll
 
 
 @keras.saving.register_keras_serializable(package="spinet_tf")

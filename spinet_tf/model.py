@@ -1,52 +1,17 @@
 """SpiNet-QSM: an unrolled solve with a learned denoiser and a learned penalty."""
 
-from typing import NamedTuple
+import inspect
 
 import keras
 import tensorflow as tf
 
+from spinet_tf import copies
 from spinet_tf.data_consistency import DataConsistency
-from spinet_tf.denoiser import Denoiser, fold_batch_norm
+from spinet_tf.denoiser import Denoiser
 from spinet_tf.dipole_operator import DipoleOperator
 from spinet_tf.model_arguments import check_arguments
-from spinet_tf.noise_level import noise_level
+from spinet_tf.problem import Unroll, make_problem
 from spinet_tf.schatten_norm import SchattenNorm
-
-LEAST_STRENGTH = 0.05  # of lambda, however little noise there is
-
-
-class Problem(NamedTuple):
-    """What stays the same over the unrolls.
-
-    Attributes:
-        adjoint_field: float `(batch, x, y, z, channel)`, Phi^H y.
-        kernel: float `(batch, x, y, z // 2 + 1)`, half spectrum of D.
-        mask: float `(batch, x, y, z, 1)`, 0 or 1.
-        strength: float `(batch, 1, 1, 1, 1)`, what the field's noise makes of lambda.
-    """
-
-    adjoint_field: tf.Tensor
-    kernel: tf.Tensor
-    mask: tf.Tensor
-    strength: tf.Tensor
-
-
-class Unroll(NamedTuple):
-    """What one unroll gives.
-
-    Attributes:
-        susceptibility: float `(batch, x, y, z, channel)` [ppm], masked: chi_k.
-        denoised: like `susceptibility`, not masked: z_k.
-        weights: float `(batch, x, y, z, 1)`, W^2.
-        iterations: int32 `(batch,)`, of the solver.
-        relative_residual: float `(batch,)`, of the solver.
-    """
-
-    susceptibility: tf.Tensor
-    denoised: tf.Tensor
-    weights: tf.Tensor
-    iterations: tf.Tensor
-    relative_residual: tf.Tensor
 
 
 @keras.saving.register_keras_serializable(package="spinet_tf")
@@ -131,25 +96,17 @@ class SpiNetQSM(keras.Model):
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
-        self.unrolls = unrolls
-        self.mm_steps = mm_steps
-        self.channels = channels
-        self.residual = residual
-        self.filters = filters
-        self.blocks = blocks
-        self.dropout = dropout
-        self.batch_norm = batch_norm
-        self.chi_mean = chi_mean
-        self.chi_std = chi_std
+        self.unrolls, self.mm_steps = unrolls, mm_steps
+        self.channels, self.residual = channels, residual
+        self.filters, self.blocks = filters, blocks
+        self.dropout, self.batch_norm = dropout, batch_norm
+        self.chi_mean, self.chi_std = chi_mean, chi_std
         self.initial_lambda = initial_lambda
-        self.initial_p = initial_p
-        self.learn_p = learn_p
+        self.initial_p, self.learn_p = initial_p, learn_p
         self.dc_value = dc_value
-        self.fill_outside = fill_outside
-        self.fitted_start = fitted_start
+        self.fill_outside, self.fitted_start = fill_outside, fitted_start
         self.reference_noise = reference_noise
-        self.tolerance = tolerance
-        self.max_iterations = max_iterations
+        self.tolerance, self.max_iterations = tolerance, max_iterations
         check_arguments(self)
 
         physics = self.dtype_policy.variable_dtype
@@ -169,26 +126,9 @@ class SpiNetQSM(keras.Model):
 
     def prepare(self, inputs):
         """The `Problem` of these inputs (see the class for them)."""
-        names = ("local_field", "mask", "voxel_size", "b0_direction")
-        dtype = self.dtype_policy.variable_dtype
-        field, mask, voxel_size, b0_direction = (
-            tf.cast(inputs[name], dtype) for name in names
+        return make_problem(
+            inputs, self.dipole, self.channels, self.fill_outside, self.reference_noise
         )
-        if self.fill_outside:
-            field *= mask
-        kernel = self.dipole.kernel(tf.shape(field)[1:4], voxel_size, b0_direction)
-        adjoint = self.dipole.adjoint(field, kernel)
-        if self.channels == 2:
-            adjoint = tf.pad(adjoint, ((0, 0), (0, 0), (0, 0), (0, 0), (0, 1)))
-        return Problem(adjoint, kernel, mask, self._strength(field, mask, kernel))
-
-    def _strength(self, field, mask, kernel):
-        if self.reference_noise is None:
-            return tf.ones_like(field[:, :1, :1, :1])
-        noise = noise_level(field, mask, kernel, self.dipole.transform)
-        strength = tf.square(noise / self.reference_noise)
-        strength = tf.clip_by_value(strength, LEAST_STRENGTH, 1.0)
-        return strength[:, None, None, None, None]
 
     def start(self, problem):
         """chi_0 of a `Problem`: float `(batch, x, y, z, channel)` [ppm], masked."""
@@ -281,60 +221,13 @@ class SpiNetQSM(keras.Model):
         return float(self.data_consistency.penalty.p)
 
     def folded(self, dtype=None):
-        """A copy for inference: BatchNorm folded into the convolutions, no dropout.
-
-        Args:
-            dtype: dtype policy of the copy, such as "mixed_bfloat16" for a CNN in
-                bfloat16. Defaults to this model's.
-
-        Returns:
-            A `SpiNetQSM` that computes the same.
-        """
-        config = {**self.get_config(), "batch_norm": False, "dropout": 0.0}
-        config["dtype"] = dtype or self.dtype_policy
-        copy = type(self).from_config(config)
-        if self.batch_norm:
-            fold_batch_norm(self.denoiser, copy.denoiser)
-        else:
-            copy.denoiser.set_weights(self.denoiser.get_weights())
-        copy.data_consistency.set_weights(self.data_consistency.get_weights())
-        return copy
+        """A copy for inference, see `spinet_tf.copies.folded`."""
+        return copies.folded(self, dtype)
 
     def with_transform(self, transform):
-        """A copy that computes the same by another transform.
-
-        Args:
-            transform: class of `spinet_tf.fourier`. It is not saved with the copy,
-                and copies of the copy go without it.
-
-        Returns:
-            A `SpiNetQSM`.
-        """
-        copy = type(self).from_config(self.get_config())
-        copy.set_weights(self.get_weights())
-        copy.dipole.transform = copy.data_consistency.transform = transform
-        return copy
+        """A copy with another transform, see `spinet_tf.copies.with_transform`."""
+        return copies.with_transform(self, transform)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "unrolls": self.unrolls,
-            "mm_steps": self.mm_steps,
-            "channels": self.channels,
-            "residual": self.residual,
-            "filters": self.filters,
-            "blocks": self.blocks,
-            "dropout": self.dropout,
-            "batch_norm": self.batch_norm,
-            "chi_mean": self.chi_mean,
-            "chi_std": self.chi_std,
-            "initial_lambda": self.initial_lambda,
-            "initial_p": self.initial_p,
-            "learn_p": self.learn_p,
-            "dc_value": self.dc_value,
-            "fill_outside": self.fill_outside,
-            "fitted_start": self.fitted_start,
-            "reference_noise": self.reference_noise,
-            "tolerance": self.tolerance,
-            "max_iterations": self.max_iterations,
-        }
+        names = list(inspect.signature(SpiNetQSM.__init__).parameters)[1:-1]
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -1,0 +1,42 @@
+"""Copies of a network that compute the same in another way."""
+
+from spinet_tf.denoiser import fold_batch_norm
+
+
+def folded(model, dtype=None):
+    """A copy for inference: BatchNorm folded into the convolutions, no dropout.
+
+    Args:
+        model: `SpiNetQSM`.
+        dtype: dtype policy of the copy, such as "mixed_bfloat16" for a CNN in
+            bfloat16. Defaults to the model's.
+
+    Returns:
+        A `SpiNetQSM`.
+    """
+    config = {**model.get_config(), "batch_norm": False, "dropout": 0.0}
+    config["dtype"] = dtype or model.dtype_policy
+    copy = type(model).from_config(config)
+    if model.batch_norm:
+        fold_batch_norm(model.denoiser, copy.denoiser)
+    else:
+        copy.denoiser.set_weights(model.denoiser.get_weights())
+    copy.data_consistency.set_weights(model.data_consistency.get_weights())
+    return copy
+
+
+def with_transform(model, transform):
+    """A copy that transforms in another way.
+
+    Args:
+        model: `SpiNetQSM`.
+        transform: class of `spinet_tf.fourier`. It is not saved with the copy, and
+            copies of the copy go without it.
+
+    Returns:
+        A `SpiNetQSM`.
+    """
+    copy = type(model).from_config(model.get_config())
+    copy.set_weights(model.get_weights())
+    copy.dipole.transform = copy.data_consistency.transform = transform
+    return copy
