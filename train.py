@@ -87,6 +87,7 @@ def recipe_of(options):
             options.near_sources,
         ),
         seed=options.seed,
+        recompute_denoiser=options.recompute_denoiser,
     )
 
 

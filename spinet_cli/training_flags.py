@@ -53,6 +53,11 @@ def define_flags():
     flags.DEFINE_integer("warmup_steps", 100, "Of linear rise.", lower_bound=0)
     flags.DEFINE_float("clip_norm", 1.0, "Limit of the gradient's norm.", 1e-9)
     flags.DEFINE_float("ema_momentum", 0.995, "Of the averaged weights.", 0.0, 1.0)
+    flags.DEFINE_bool(
+        "recompute_denoiser",
+        False,
+        "Run the CNN again for its gradient: less memory, more time, the same result.",
+    )
     flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0)
     flags.DEFINE_float("susceptibility_loss", 1.0, "Weight of L1(chi).", 0.0)
     flags.DEFINE_float("field_loss", 0.5, "Weight of L1(field).", 0.0)

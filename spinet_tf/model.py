@@ -157,18 +157,19 @@ class SpiNetQSM(keras.Model):
         result = tf.cast(result, susceptibility.dtype) * self.chi_std
         return susceptibility - result if self.residual else result + self.chi_mean
 
-    def unroll(self, problem, susceptibility, training=False):
+    def unroll(self, problem, susceptibility, training=False, network=None):
         """One round of denoiser and data consistency.
 
         Args:
             problem: `Problem`.
             susceptibility: float `(batch, x, y, z, channel)`, chi_{k-1} [ppm], masked.
             training: bool, for dropout and normalisation. Defaults to False.
+            network: see `denoise`.
 
         Returns:
             An `Unroll`.
         """
-        denoised = self.denoise(susceptibility, training)
+        denoised = self.denoise(susceptibility, training, network)
         return self.fit_data(problem, susceptibility, denoised)
 
     def fit_data(self, problem, susceptibility, denoised):
@@ -194,8 +195,8 @@ class SpiNetQSM(keras.Model):
             problem.mask * consistent.susceptibility, denoised, *consistent[1:]
         )
 
-    def reconstruct(self, inputs, training=False):
-        """All unrolls; see the class for the inputs.
+    def reconstruct(self, inputs, training=False, network=None):
+        """All unrolls; see the class for the inputs and `denoise` for the network.
 
         Returns:
             The last `Unroll`.
@@ -203,7 +204,7 @@ class SpiNetQSM(keras.Model):
         problem = self.prepare(inputs)
         susceptibility = self.start(problem)
         for _ in range(self.unrolls):
-            unroll = self.unroll(problem, susceptibility, training)
+            unroll = self.unroll(problem, susceptibility, training, network)
             susceptibility = unroll.susceptibility
         return unroll
 

@@ -82,6 +82,12 @@ def test_same_seed_same_weights(finished, tmp_path):
     assert_same_weights(again, model, 1e-6)
 
 
+def test_recomputing_the_denoiser_comes_to_the_same_weights(finished, tmp_path):
+    _, model, _ = finished
+    again, _ = run(tmp_path, RECIPE._replace(recompute_denoiser=True))
+    assert_same_weights(again, model, 1e-5)
+
+
 def test_resumes_to_the_same_weights(finished, tmp_path):
     _, model, logs = finished
 

@@ -36,6 +36,7 @@ class Recipe(NamedTuple):
         loss_weights: `LossWeights`.
         errors: `FieldErrors`.
         seed: int.
+        recompute_denoiser: bool, see `Trainer`; takes less memory and more time.
     """
 
     steps: int
@@ -48,6 +49,7 @@ class Recipe(NamedTuple):
     loss_weights: LossWeights = LossWeights()
     errors: FieldErrors = FieldErrors()
     seed: int = 0
+    recompute_denoiser: bool = False
 
 
 def _optimizer(recipe):
@@ -67,7 +69,9 @@ def _optimizer(recipe):
 
 def compiled_trainer(network, recipe):
     """A `Trainer` with its optimizer; to be called in the strategy's scope."""
-    trainer = Trainer(network, recipe.loss_weights, recipe.clip_norm)
+    trainer = Trainer(
+        network, recipe.loss_weights, recipe.clip_norm, recipe.recompute_denoiser
+    )
     trainer.compile(optimizer=_optimizer(recipe), jit_compile=False)
     trainer.optimizer.build(trainer.trainable_variables)
     return trainer

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from spinet_tf.losses import LossWeights, loss_parts
+from spinet_tf.training.recompute import recomputed
 
 
 class Trainer(keras.Model):
@@ -13,13 +14,23 @@ class Trainer(keras.Model):
         network: `SpiNetQSM`.
         loss_weights: `LossWeights`. Defaults to the authors'.
         clip_norm: float, limit of the gradient's global norm. Defaults to 1.
+        recompute_denoiser: bool, whether the CNN is run again for its gradient rather
+            than all it computes in all unrolls kept. Defaults to False.
     """
 
-    def __init__(self, network, loss_weights=None, clip_norm=1.0, **kwargs):
+    def __init__(
+        self,
+        network,
+        loss_weights=None,
+        clip_norm=1.0,
+        recompute_denoiser=False,
+        **kwargs,
+    ):
         super().__init__(autocast=False, **kwargs)
         self.network = network
         self.loss_weights = loss_weights or LossWeights()
         self.clip_norm = clip_norm
+        self.recompute_denoiser = recompute_denoiser
         self.loss_mean = keras.metrics.Mean("loss")
         self.part_means = LossWeights(
             *(keras.metrics.Mean(f"{name}_loss") for name in LossWeights._fields)
@@ -44,10 +55,17 @@ class Trainer(keras.Model):
         weighted = (w * part for w, part in zip(self.loss_weights, parts, strict=True))
         return sum(weighted), parts
 
+    def reconstruct(self, inputs):
+        """What is trained: float `(batch, x, y, z, 1)` [ppm]."""
+        denoiser = self.network.denoiser
+        denoiser = recomputed(denoiser) if self.recompute_denoiser else denoiser
+        last = self.network.reconstruct(inputs, training=True, network=denoiser)
+        return last.susceptibility[..., :1]
+
     def train_step(self, data):
         inputs, truth = data
         with tf.GradientTape() as tape:
-            susceptibility = self.network(inputs, training=True)
+            susceptibility = self.reconstruct(inputs)
             loss, parts = self.losses_of(inputs, truth, susceptibility)
         variables = self.trainable_variables
         gradients = tape.gradient(loss, variables)
