@@ -1,40 +1,68 @@
-"""Times a training step beside its convolutions alone, and the input pipeline.
+"""Times training steps beside their convolutions alone, and the input pipeline.
 
-    python -m benchmarks.training --flagfile=configs/pretrained.flags
+    python -m benchmarks.training --flagfile=configs/pretrained_robust.flags
 
-Takes the flags of train.py. The convolutions are those of a step, forward and
-backward, timed in the same process. "fed" is a step that waits for the pipeline, as in
-a training; where it takes as long as a step on the same batch, the pipeline is never
-what is waited for.
+Takes the flags of train.py; --precisions and --denoiser tell what is compared, each in
+a process of its own. The convolutions are those of a step, forward and backward, timed
+in turn with the steps. "fed" is a step that waits for the pipeline, as in a training;
+where it takes as long as a step on the same batch, the pipeline is never what is waited
+for. Peak memory is that of the process; what it took before the first step is told too.
 """
 
+import multiprocessing
 import resource
 import statistics
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from typing import NamedTuple
 
-from absl import flags
+from absl import flags, logging
 
 import train
 from datasets.loading import load_dataset
 from spinet_cli.script import run_script
 
+DENOISER = {"kept": "norecompute_denoiser", "recomputed": "recompute_denoiser"}
+
+
+class Measurement(NamedTuple):
+    """What was measured; times are medians in seconds, memory in GB."""
+
+    matrix_size: tuple[int, int, int]
+    step: float
+    fed: float
+    convolutions: float
+    pipeline: float
+    peak_memory: float
+    before_steps: float
+
 
 def define_flags():
     train.define_flags()
     flags.DEFINE_integer("repeats", 10, "Steps to time.", lower_bound=3)
+    flags.DEFINE_list("precisions", "float32,bfloat16", "Of the CNN.")
+    flags.DEFINE_list(
+        "denoiser", ",".join(DENOISER), "Whether all the CNN computes is kept."
+    )
     flags.FLAGS.set_default("run_dir", "unused")
 
 
-def seconds_each(work, repeats):
-    """Median duration of a call, after one that is not counted."""
-    work()
-    durations = []
-    for _ in range(repeats):
-        start = time.monotonic()
-        work()
-        durations.append(time.monotonic() - start)
-    return statistics.median(durations)
+def median_seconds(calls, repeats):
+    """Median duration of each call, made in turn, after one that is not counted."""
+    durations = [[] for _ in calls]
+    for _ in range(repeats + 1):
+        for call, taken in zip(calls, durations, strict=True):
+            start = time.monotonic()
+            call()
+            taken.append(time.monotonic() - start)
+    return [statistics.median(taken[1:]) for taken in durations]
+
+
+def peak_memory():
+    """Of this process until now [GB]."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**30 if sys.platform == "darwin" else 2**20)
 
 
 def convolution_step(model, matrix_size, batch_size):
@@ -60,46 +88,94 @@ def convolution_step(model, matrix_size, batch_size):
     return step
 
 
-def main(options):
+def measure(options):
+    """Times and memory of a training with these flags, a `Measurement`."""
     import tensorflow as tf
 
-    from spinet_tf.errors import InputError
     from spinet_tf.input_pipeline import training_stream
     from spinet_tf.training.run import compiled_trainer
 
-    if options.strategy != "none":
-        raise InputError(f"--strategy: only none is timed, got {options.strategy}")
     recipe = train.recipe_of(options)
-    stored = load_dataset(options.dataset, options.data_dir, "train[:64]")
+    stored = load_dataset(options.dataset, options.data_dir, "train[:8]")
     stream = training_stream(stored, recipe.errors, recipe.batch_size, recipe.seed)
     network = train.build_network(options)
     step = tf.function(compiled_trainer(network, recipe).train_step)
     batches = iter(stream.prefetch(2))
     batch = next(batches)
-    size = batch[1].shape[1:4]
+    size = tuple(batch[1].shape[1:4])
 
-    repeats = options.repeats
-    alone = seconds_each(lambda: step(batch)["loss"].numpy(), repeats)
-    fed = seconds_each(lambda: step(next(batches))["loss"].numpy(), repeats)
-    floor = seconds_each(convolution_step(network, size, options.batch_size), repeats)
+    def fed():
+        step(next(batches))["loss"].numpy()
+
+    before = peak_memory()
+    for _ in range(3):
+        fed()
+    peak = peak_memory()
+    convolutions = convolution_step(network, size, options.batch_size)
+    timed = (lambda: step(batch)["loss"].numpy(), fed, convolutions)
+    seconds = median_seconds(timed, options.repeats)
     # Twice the prefetched batches first, so that none of them is counted.
     unmixed = iter(stream)
     for _ in range(8):
         next(unmixed)
-    pipeline = seconds_each(lambda: next(unmixed), 2 * repeats)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    peak /= 2**30 if sys.platform == "darwin" else 2**20
+    (pipeline,) = median_seconds([lambda: next(unmixed)], 2 * options.repeats)
+    return Measurement(size, *seconds, pipeline, peak, before)
+
+
+def measure_command_line(arguments):
+    """`measure` with the flags of these arguments, which begin with a program's."""
+    import spinet_tf  # noqa: F401  (before TensorFlow: it keeps that quiet)
+
+    logging.set_verbosity(logging.ERROR)
+    define_flags()
+    flags.FLAGS(arguments)
+    return measure(flags.FLAGS)
+
+
+def measure_alone(arguments):
+    """`measure_command_line` in a new process."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as pool:
+        return pool.submit(measure_command_line, arguments).result()
+
+
+def check(options):
+    from spinet_tf.errors import InputError
+    from spinet_tf.reconstruct import PRECISIONS
+
+    if options.strategy != "none":
+        raise InputError(f"--strategy: only none is timed, got {options.strategy}")
+    for name, known in (("precisions", PRECISIONS), ("denoiser", DENOISER)):
+        if not set(getattr(options, name)) <= set(known):
+            got = ",".join(getattr(options, name))
+            raise InputError(f"--{name}: expected some of {list(known)}, got {got}")
+
+
+def main(options):
+    check(options)
+    load_dataset(options.dataset, options.data_dir, "train[:8]")
     print(
-        f"{'x'.join(map(str, size))}, batch {options.batch_size}, {options.precision}, "
-        f"{options.filters} filters, {options.blocks} blocks"
+        f"batch {options.batch_size}, {options.filters} filters, "
+        f"{options.blocks} blocks, {options.unrolls} unrolls; ratios to a step but for "
+        "the first, of a step to its convolutions"
     )
-    print(f"step                {alone:7.3f} s")
-    print(f"step, fed           {fed:7.3f} s   {fed / alone:5.2f} of a step")
     print(
-        f"its convolutions    {floor:7.3f} s   step / convolutions {alone / floor:.2f}"
+        f"{'size':>8}  precision  denoiser    step s  convolutions s  ratio   fed s  "
+        "ratio  pipeline s  ratio  peak GB  before GB"
     )
-    print(f"pipeline, a batch   {pipeline:7.3f} s   {pipeline / alone:5.2f} of a step")
-    print(f"peak memory         {peak:7.2f} GB")
+    for precision in options.precisions:
+        for denoiser in options.denoiser:
+            chosen = [f"--precision={precision}", f"--{DENOISER[denoiser]}"]
+            found = measure_alone([*sys.argv, *chosen])
+            print(
+                f"{'x'.join(map(str, found.matrix_size)):>8}  {precision:9}  "
+                f"{denoiser:10}  {found.step:6.3f}  {found.convolutions:14.3f}  "
+                f"{found.step / found.convolutions:5.2f}  {found.fed:6.3f}  "
+                f"{found.fed / found.step:5.2f}  {found.pipeline:10.3f}  "
+                f"{found.pipeline / found.step:5.2f}  {found.peak_memory:7.2f}  "
+                f"{found.before_steps:9.2f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
