@@ -1,8 +1,14 @@
+import subprocess
+import sys
+
+import pytest
+
 from benchmarks import reconstruct as benchmark
 from benchmarks.convolutions import kernel_shapes
 from benchmarks.scans import simulate_scan
 from spinet_tf import SpiNetQSM
 from spinet_tf.model_files import save_model
+from tests.conftest import ROOT
 
 
 def test_floor_has_the_paper_networks_convolutions():
@@ -36,3 +42,22 @@ def test_a_measurement(tmp_path):
     cells = benchmark.row(measured, "bfloat16")
     assert len(cells) == len(benchmark.HEADER) + 2
     assert cells[0] == "16 x 16 x 16, bfloat16"
+
+
+@pytest.mark.slow
+def test_recomputing_the_denoiser_takes_less_memory(tmp_path):
+    result = subprocess.run(
+        [
+            *(sys.executable, "-m", "benchmarks.training", f"--data_dir={tmp_path}"),
+            *("--dataset=qsm_brain/patches_tiny", "--batch_size=4", "--repeats=3"),
+            *("--filters=16", "--blocks=8", "--precisions=float32"),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    rows = [line.split() for line in result.stdout.splitlines() if "float32" in line]
+    assert [row[2] for row in rows] == ["kept", "recomputed"]
+    kept, recomputed = (float(row[-2]) - float(row[-1]) for row in rows)
+    assert recomputed < 0.7 * kept
