@@ -41,7 +41,6 @@ def build_network(options):
             initial_p=options.initial_p,
             learn_p=options.learn_p,
             fill_outside=options.fill_outside,
-            fitted_start=options.fitted_start,
             reference_noise=options.reference_noise,
             tolerance=options.tolerance,
             max_iterations=options.max_iterations,

@@ -38,7 +38,6 @@ def define_flags():
     flags.DEFINE_float("initial_p", 2.0, "Exponent of the penalty.", 0.001, 2.0)
     flags.DEFINE_bool("learn_p", True, "Whether the exponent is trained.")
     flags.DEFINE_bool("fill_outside", False, "Field outside the mask is unknown.")
-    flags.DEFINE_bool("fitted_start", False, "Start from a fit, not from Phi^H y.")
     flags.DEFINE_float(
         "reference_noise", None, "Scale lambda with noise; it is for this [ppm].", 1e-9
     )

@@ -46,8 +46,6 @@ class SpiNetQSM(keras.Model):
         fill_outside: bool, whether the field outside the mask counts as unknown and
             is filled in from the estimate, rather than as measured, which is what was
             published. Defaults to False.
-        fitted_start: bool, whether chi_0 is the fit to the field with z = 0 rather
-            than Phi^H y, which is what was published. Defaults to False.
         reference_noise: float > 0 [ppm]. Lambda is for fields of this noise and more;
             for less it shrinks with the square of the noise, which each field tells
             itself (`spinet_tf.noise_level`). Defaults to None: one lambda for all,
@@ -89,7 +87,6 @@ class SpiNetQSM(keras.Model):
         learn_p=True,
         dc_value=0.0,
         fill_outside=False,
-        fitted_start=False,
         reference_noise=None,
         tolerance=1e-4,
         max_iterations=30,
@@ -104,7 +101,7 @@ class SpiNetQSM(keras.Model):
         self.initial_lambda = initial_lambda
         self.initial_p, self.learn_p = initial_p, learn_p
         self.dc_value = dc_value
-        self.fill_outside, self.fitted_start = fill_outside, fitted_start
+        self.fill_outside = fill_outside
         self.reference_noise = reference_noise
         self.tolerance, self.max_iterations = tolerance, max_iterations
         check_arguments(self)
@@ -132,11 +129,7 @@ class SpiNetQSM(keras.Model):
 
     def start(self, problem):
         """chi_0 of a `Problem`: float `(batch, x, y, z, channel)` [ppm], masked."""
-        susceptibility = problem.mask * problem.adjoint_field
-        if not self.fitted_start:
-            return susceptibility
-        nothing = tf.zeros_like(susceptibility)
-        return self.fit_data(problem, susceptibility, nothing).susceptibility
+        return problem.mask * problem.adjoint_field
 
     def denoise(self, susceptibility, training=False, network=None):
         """Z = D_w(chi), in ppm.

@@ -5,7 +5,7 @@ import math
 MOST = {"unrolls": 100, "mm_steps": 100, "max_iterations": 10_000}
 INTEGERS = {**MOST, "filters": math.inf, "blocks": math.inf}
 FINITE = ("chi_mean", "dc_value", "initial_lambda", "initial_p")
-SWITCHES = ("residual", "batch_norm", "learn_p", "fill_outside", "fitted_start")
+SWITCHES = ("residual", "batch_norm", "learn_p", "fill_outside")
 
 
 def check_arguments(network):

@@ -7,7 +7,6 @@ import pytest
 import tensorflow as tf
 
 from spinet_tf import SpiNetQSM
-from spinet_tf.dipole_operator import filter_volume
 from spinet_tf.fourier import MatrixDFT
 from tests.grids import GRIDS, geometry
 from tests.test_noise_level import B0_DIRECTIONS, VOXEL_SIZES
@@ -22,7 +21,6 @@ VARIANTS = {
     "adaptive": {
         "mm_steps": 2,
         "fill_outside": True,
-        "fitted_start": True,
         "reference_noise": 0.1,
     },
 }
@@ -98,16 +96,6 @@ def test_lambda_shrinks_with_the_noise(noise, strength):
     np.testing.assert_allclose(found, strength, rtol=0.3)
     weights = small_model().prepare(inputs).strength
     np.testing.assert_array_equal(np.ravel(weights), 1)
-
-
-def test_a_fitted_start_is_the_fit_to_nothing_but_the_field():
-    inputs = scan(dtype=np.float64)
-    model = small_model(fitted_start=True, initial_lambda=0.3, dtype="float64")
-    problem = model.prepare(inputs)
-    field = inputs["local_field"]
-    start = model.start(problem)
-    expected = filter_volume(field, problem.kernel / (problem.kernel**2 + 0.3))
-    np.testing.assert_allclose(start, inputs["mask"] * expected, atol=1e-5)
 
 
 def test_one_denoiser_is_shared_by_the_unrolls():
