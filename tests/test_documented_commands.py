@@ -146,7 +146,7 @@ class Reader:
                 command.split(), cwd=self.folder, env=self.environment, stderr=log
             )
         self.servers.append(server)
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + LONGEST_COMMAND
         while not is_open(self.port):
             log = (self.folder / "server.log").read_text()
             assert server.poll() is None, log
