@@ -11,7 +11,7 @@ import train
 from spinet_cli.script import run_script
 from tests.conftest import ROOT
 
-COMMANDS = ("convert", "evaluate", "reconstruct", "serve", "simulate")
+COMMANDS = ("bids", "convert", "evaluate", "reconstruct", "serve", "simulate")
 USED_LATER = (
     *(f"spinet_cli.{name}" for name in COMMANDS),
     *("spinet_tf.serving.client", "spinet_tf.serving.saved_model"),
