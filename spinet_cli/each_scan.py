@@ -2,6 +2,7 @@
 
 import sys
 
+from spinet_cli.main import one_line
 from spinet_tf.errors import InputError
 
 FAILED = 1
@@ -43,7 +44,7 @@ def failure_line(name, error):
     """
     if isinstance(error, MemoryError):
         error = "the machine has not enough memory for these volumes"
-    message = " ".join(str(error).split())
+    message = one_line(error)
     return message if message.startswith(f"{name}: ") else f"{name}: {message}"
 
 
