@@ -23,13 +23,6 @@ LONGEST_LINE = 900
 class _OneLineParser(argparse.ArgumentParser):
     """Reports a wrong command line in one line, without the usage text."""
 
-    def parse_args(self, args=None, namespace=None):
-        parsed = super().parse_args(args, namespace)
-        for name, value in vars(parsed).items():
-            if value == []:  # what argparse makes of --flag=--
-                self.error(f"argument --{name.replace('_', '-')}: got '--'")
-        return parsed
-
     def error(self, message):
         self.exit(BAD_INPUT, f"{self.prog}: error: {one_line(message)}\n")
 
@@ -89,6 +82,9 @@ def _run(argv):
 def _parse(argv):
     parser = build_parser(_OneLineParser)
     arguments, others = parser.parse_known_args(argv)
+    for name, value in vars(arguments).items():
+        if value == []:  # what argparse makes of --flag=--
+            parser.error(f"argument --{name.replace('_', '-')}: got '--'")
     if getattr(arguments, "runner", None):
         arguments.pipeline_options = [word for word in others if word != "--"]
     elif others:
