@@ -10,6 +10,7 @@ import collections
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 from tests.hostile.cases import all_cases
@@ -72,6 +73,7 @@ def main():
     )
     parser.add_argument("--verbose", action="store_true", help="tell of each case")
     arguments = parser.parse_args()
+    warnings.simplefilter("ignore")  # PyTorch's, of the strange tensors that are made
     cases = [c for c in all_cases() if arguments.only in f"{c.kind}: {c.name}"]
     cases = cases[:: arguments.every]
 

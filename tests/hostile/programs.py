@@ -3,7 +3,6 @@
 import importlib.util
 import os
 import sys
-import warnings
 
 import export
 import spinet_cli.main
@@ -26,7 +25,6 @@ def warm_up():
     os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=0")
     for name in USED_LATER:
         importlib.import_module(name)
-    warnings.simplefilter("ignore")  # PyTorch's, of the strange tensors that are made
 
 
 def run_program(words):
