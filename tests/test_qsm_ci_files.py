@@ -17,7 +17,7 @@ from packaging.specifiers import SpecifierSet
 from qsm_ci.runner import _parse_manifest
 from qsm_ci.stages import ARTIFACT_FILE, STAGES
 
-from spinet_cli.arguments import PRECISIONS
+from spinet_cli.arguments_scan import PRECISIONS
 from tests.conftest import ROOT
 from tests.submission import SUBMISSION
 
