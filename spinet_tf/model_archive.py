@@ -13,7 +13,7 @@ CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 LARGEST = {CONFIG: 2**20, METADATA: 2**20, WEIGHTS: 2**30}
 """Bytes of the members, unpacked."""
 CLASSES = ("SpiNetQSM", "DenoiserOnly")
-PLAIN = (str, bool, int, float)
+PLAIN = (str, bool, int, float, type(None))
 
 
 def check_archive(path):

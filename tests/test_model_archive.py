@@ -89,6 +89,8 @@ NAN = float("nan")
         ("filters", 10**6, "the weights of 1 blocks of 1000000 filters do not fit"),
         ("filters", 4.5, "expected integers > 0 as blocks and filters"),
         ("unrolls", 10**9, "unrolls must be an integer from 1 to 100"),
+        ("unrolls", None, "unrolls must be an integer from 1 to 100"),
+        ("batch_norm", None, "batch_norm must be True or False"),
         ("mm_steps", 10**9, "mm_steps must be an integer from 1 to 100"),
         ("max_iterations", 0, "max_iterations must be an integer from 1 to 10000"),
         ("chi_mean", NAN, "chi_mean must be a finite number"),
