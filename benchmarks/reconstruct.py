@@ -105,7 +105,8 @@ def measure(configuration):
     if configuration.whole_volume:
         on_all = Reconstructor(*settings, whole_volume=True)
         on_all(*scan)
-        found, _, _, whole = on_all(*scan)
+        result = on_all(*scan)
+        found, whole = result.susceptibility, result.seconds
         difference = float(np.linalg.norm(chi - found) / np.linalg.norm(found))
     return Measurement(
         matrix_size=chi.shape,
