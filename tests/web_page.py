@@ -14,6 +14,7 @@ class Page(HTMLParser):
 
     def __init__(self, html):
         super().__init__()
+        self.html = html
         self.sources, self.scripts, self.frames, self.policies = [], 0, [], []
         self.rows, self.headings, self._texts = [], [], []
         self._raw = self._tag = None
