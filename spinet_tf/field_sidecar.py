@@ -1,6 +1,7 @@
 """The JSON file beside a local field: B0 direction and units."""
 
 import json
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from spinet_tf.field_units import FieldUnits, ppm_per_unit
 from spinet_tf.scan_geometry import normalise_b0_direction
 
 PPM = FieldUnits()
+LARGEST = 2**24
 _DIRECTION_KEYS = ("B0Direction", "B0_dir")
 
 
@@ -34,10 +36,16 @@ def read_json_object(path: Path) -> dict:
         Its content.
 
     Raises:
-        InputError: if it is not JSON, or no object.
+        InputError: if it is not JSON, or no object, or has more than 16 MiB.
     """
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise InputError(f"{path}: cannot be read as JSON: it is not a regular file")
     try:
+        if os.path.getsize(path) > LARGEST:
+            raise InputError(f"{path}: expected JSON of at most {LARGEST} bytes")
         content = json.loads(path.read_text(encoding="utf-8"))
+    except InputError:
+        raise
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON: {error}") from error
     if not isinstance(content, dict):
