@@ -3,6 +3,7 @@
 from tests.hostile import (
     checkpoints,
     command_lines,
+    keras_configs,
     keras_files,
     matlab_5,
     matlab_73,
@@ -13,7 +14,7 @@ from tests.hostile import (
 
 MODULES = (
     *(nifti_headers, nifti_files, matlab_5, matlab_73),
-    *(keras_files, checkpoints, command_lines, small_files),
+    *(keras_files, keras_configs, checkpoints, command_lines, small_files),
 )
 
 

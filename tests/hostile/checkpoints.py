@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 
 from tests.hostile.case import EITHER, REFUSED, Case
-from tests.hostile.keras_files import Canary
+from tests.hostile.keras_case import Canary
 
 FLIPS = 20
 
