@@ -22,6 +22,7 @@ PARSED = {
     "python -m benchmarks.limited_data": "half an hour",
     "python -m benchmarks.artefacts": "minutes",
     "python -m benchmarks.tflite": "minutes",
+    "python -m benchmarks.solver": "wants the authors' files where the README has them",
     "python -m benchmarks.agreement": "minutes; test_release.py tests what it prints",
 }
 """Run with --only_check_args: the program and its flags are there, no more."""
