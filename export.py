@@ -6,7 +6,7 @@ from pathlib import Path
 from absl import flags
 
 from spinet_cli.script import run_script
-from spinet_cli.small_files import read_bytes
+from spinet_tf.small_files import read_bytes
 
 
 def define_flags():

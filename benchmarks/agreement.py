@@ -49,7 +49,7 @@ def iterate_errors(model, golden, settings):
     def as_complex(volume):
         return volume.numpy()[0, ..., 0] + 1j * volume.numpy()[0, ..., 1]
 
-    chi = problem.mask * problem.adjoint_field
+    chi = problem.start
     for k in (1, 2, 3):
         unroll = folded.unroll(problem, chi)
         chi = unroll.susceptibility

@@ -22,7 +22,7 @@ def define_flags():
     flags.DEFINE_list("noise", "0.001,0.002,0.004", "Field noise [ppm].")
     flags.DEFINE_bool("model_error", True, "Whether fields hold more than noise.")
     flags.DEFINE_float(
-        "reference_noise", None, "Let lambda follow the noise below this [ppm].", 1e-9
+        "reference_noise", None, "Another one [ppm]; 0: one lambda for all noise.", 0.0
     )
     flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "Of the CNN.")
 
@@ -42,8 +42,9 @@ def main(options):
     from spinet_tf.reconstruct import Reconstructor
 
     model = load_model(options.model or PRETRAINED)
-    if options.reference_noise:
-        config = {**model.get_config(), "reference_noise": options.reference_noise}
+    if options.reference_noise is not None:
+        reference_noise = options.reference_noise or None
+        config = {**model.get_config(), "reference_noise": reference_noise}
         weights = model.get_weights()
         model = type(model).from_config(config)
         model.set_weights(weights)

@@ -4,7 +4,6 @@ import contextlib
 import json
 import logging
 import os
-import shutil
 import tempfile
 import threading
 from pathlib import Path
@@ -105,6 +104,7 @@ def prepare_saved_model(arguments):
     """
     if arguments.saved_model:
         found = newest_version(arguments.saved_model)
+        _check_loads(found[0])
         return lambda folder: found
     path = arguments.model or PRETRAINED
     model = load_model(path)
@@ -115,6 +115,14 @@ def prepare_saved_model(arguments):
         return newest_version(base)
 
     return export
+
+
+def _check_loads(version):
+    """Find out here what would end every worker."""
+    try:
+        SavedModelReconstructor(version)
+    except Exception as error:  # whatever is in the folder
+        raise InputError(f"{version}: cannot be loaded: {error!r}") from error
 
 
 def run_on_beam(scans, saved_model, report, options, dataset):
@@ -132,7 +140,11 @@ def run_on_beam(scans, saved_model, report, options, dataset):
     Returns:
         list of str, a `failure_line` for each scan that failed.
     """
-    with _temporary_folder(dataset) as folder:
+    # In the dataset, since that is where all workers can write.
+    with tempfile.TemporaryDirectory(
+        prefix=".beam-", dir=dataset, ignore_cleanup_errors=True
+    ) as folder:
+        folder = Path(folder)
         version, details = saved_model(folder)
         failures = folder / "failures"
         with beam.Pipeline(options=options) as pipeline:
@@ -223,13 +235,3 @@ def _write(element, details):
 def _quietly():
     # What is printed of scans at the same time would be mixed.
     return contextlib.redirect_stdout(None)
-
-
-@contextlib.contextmanager
-def _temporary_folder(dataset):
-    # In the dataset, since that is where all workers can write.
-    folder = Path(tempfile.mkdtemp(prefix=".beam-", dir=dataset))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

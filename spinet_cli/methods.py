@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from spinet_cli.small_files import read_bytes
 from spinet_tf.classical import CLASSICAL_METHODS
 from spinet_tf.errors import InputError
 from spinet_tf.model_files import load_model
 from spinet_tf.pretrained import PRETRAINED
 from spinet_tf.reconstruct import Reconstructor, reconstruct_classical
+from spinet_tf.small_files import read_bytes
 
 
 class Method(NamedTuple):

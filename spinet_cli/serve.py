@@ -6,11 +6,11 @@ import signal
 import sys
 import threading
 
-from spinet_cli.small_files import read_bytes
 from spinet_tf.errors import InputError
 from spinet_tf.serving.listen import start_server
 from spinet_tf.serving.model_store import ModelStore
 from spinet_tf.serving.server import Limits, ModelServer
+from spinet_tf.small_files import read_bytes
 
 GRACE_SECONDS = 10
 

@@ -1,16 +1,15 @@
 """The JSON file beside a local field: B0 direction and units."""
 
 import json
-import os
 from pathlib import Path
 from typing import NamedTuple
 
 from spinet_tf.errors import InputError
 from spinet_tf.field_units import FieldUnits, ppm_per_unit
 from spinet_tf.scan_geometry import normalise_b0_direction
+from spinet_tf.small_files import read_bytes
 
 PPM = FieldUnits()
-LARGEST = 2**24
 _DIRECTION_KEYS = ("B0Direction", "B0_dir")
 
 
@@ -36,17 +35,13 @@ def read_json_object(path: Path) -> dict:
         Its content.
 
     Raises:
-        InputError: if it is not JSON, or no object, or has more than 16 MiB.
+        InputError: if it cannot be read, is not JSON, or no object, or has more than
+            16 MiB.
     """
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise InputError(f"{path}: cannot be read as JSON: it is not a regular file")
+    content = read_bytes(path)
     try:
-        if os.path.getsize(path) > LARGEST:
-            raise InputError(f"{path}: expected JSON of at most {LARGEST} bytes")
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except InputError:
-        raise
-    except (OSError, ValueError, RecursionError) as error:
+        content = json.loads(content.decode())
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON: {error}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a JSON object")

@@ -127,10 +127,6 @@ class SpiNetQSM(keras.Model):
             inputs, self.dipole, self.channels, self.fill_outside, self.reference_noise
         )
 
-    def start(self, problem):
-        """chi_0 of a `Problem`: float `(batch, x, y, z, channel)` [ppm], masked."""
-        return problem.mask * problem.adjoint_field
-
     def denoise(self, susceptibility, training=False, network=None):
         """Z = D_w(chi), in ppm.
 
@@ -195,7 +191,7 @@ class SpiNetQSM(keras.Model):
             The last `Unroll`.
         """
         problem = self.prepare(inputs)
-        susceptibility = self.start(problem)
+        susceptibility = problem.start
         for _ in range(self.unrolls):
             unroll = self.unroll(problem, susceptibility, training, network)
             susceptibility = unroll.susceptibility

@@ -24,6 +24,11 @@ class Problem(NamedTuple):
     mask: tf.Tensor
     strength: tf.Tensor
 
+    @property
+    def start(self):
+        """chi_0, float `(batch, x, y, z, channel)` [ppm], masked."""
+        return self.mask * self.adjoint_field
+
 
 class Unroll(NamedTuple):
     """What one unroll gives.

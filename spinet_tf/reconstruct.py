@@ -114,7 +114,6 @@ class Reconstructor:
                 }
             ],
         )
-        self._start = tf.function(self.model.start, reduce_retracing=True)
         self._denoise = tf.function(self.model.denoise, reduce_retracing=True)
         outside = -self.model.chi_mean / self.model.chi_std
         self._tiled = TiledDenoiser(self.model.denoiser, outside)
@@ -154,7 +153,7 @@ class Reconstructor:
                 "b0_direction": np.asarray([b0_direction], np.float32),
             }
         )
-        susceptibility = self._start(problem)
+        susceptibility = problem.start
         reports = []
         for k in range(1, self.model.unrolls + 1):
             unroll_start = time.monotonic()

@@ -8,12 +8,17 @@ from pathlib import Path
 import numpy as np
 
 from spinet_tf.field_units import GYROMAGNETIC_RATIO
-from tests.command_line import mask, oblique_affine, read, write
+from tests.command_line import mask, oblique_affine, read, run_words, write
 
 TILTED = (0.0, 0.6, 0.8)
 HERTZ_PER_PPM = 3.0 * GYROMAGNETIC_RATIO
 GOOD = ("sub-01_run-01", "sub-02_ses-a", "sub-02_ses-b", "sub-03", "sub-04_acq-x_run-1")
 BAD = ("sub-05", "sub-06", "sub-07")
+
+
+def bids(tree, output, *words):
+    """Run `spinet-qsm bids` for all participants."""
+    return run_words("bids", tree, output, "participant", *words)
 
 
 def write_tree(folder, scan):

@@ -12,6 +12,7 @@ from tests.bids_tree import (
     BAD,
     GOOD,
     TILTED,
+    bids,
     eroded,
     put,
     put_json,
@@ -54,10 +55,6 @@ def derivative(scan, tree):
     """The derivative, and the result of the command."""
     output = tree.parent / "maps"
     return output, bids(tree, output, "--model", scan / "tiny.keras")
-
-
-def bids(tree, output, *words):
-    return run_words("bids", tree, output, "participant", *words)
 
 
 def map_path(output, name, end=".nii.gz"):

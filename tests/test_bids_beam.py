@@ -1,5 +1,6 @@
 """`spinet-qsm bids --runner`: the same maps from a Beam pipeline."""
 
+import shutil
 import sys
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from spinet_tf.errors import InputError
 from spinet_tf.model_files import save_model
 from spinet_tf.serving.local import SavedModelReconstructor, newest_version
-from tests.bids_tree import write_tree
+from tests.bids_tree import bids, write_tree
 from tests.command_line import (
     PNG,
     assert_one_line,
@@ -17,7 +18,6 @@ from tests.command_line import (
     mask,
     read,
     read_json,
-    run_words,
 )
 
 NAMES = ("sub-02_ses-a", "sub-02_ses-b", "sub-04_acq-x_run-1")
@@ -40,10 +40,6 @@ def derivative(scan, tree):
     output = tree.parent / "maps"
     words = ("--participant-label", "02", "04", "07", "--model", scan / "tiny.keras")
     return output, on_beam(tree, output, *words, *WORKERS)
-
-
-def bids(tree, output, *words):
-    return run_words("bids", tree, output, "participant", *words)
 
 
 def on_beam(tree, output, *words):
@@ -147,6 +143,17 @@ def test_wrong_flags(tree, tmp_path, monkeypatch, words, message):
     monkeypatch.chdir(tmp_path)
     assert_one_line(bids(tree, "maps", *words), message)
     assert listing(tmp_path) == {}
+
+
+def test_a_damaged_saved_model(exported, tree, tmp_path):
+    shutil.copytree(exported[1].parent, tmp_path / "model")
+    graph = tmp_path / "model" / exported[1].name / "saved_model.pb"
+    graph.write_bytes(graph.read_bytes()[:1000])
+    before = listing(tmp_path)
+    words = ("--saved-model", tmp_path / "model")
+    message = f"{graph.parent}: cannot be loaded: "
+    assert_one_line(on_beam(tree, tmp_path / "maps", *words), message)
+    assert listing(tmp_path) == before
 
 
 def test_without_beam(tree, tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-import spinet_tf.field_sidecar
+import spinet_tf.small_files
 from spinet_tf.errors import InputError
 from spinet_tf.field_sidecar import read_json_object
 
@@ -25,12 +25,12 @@ def test_no_plain_file(tmp_path):
     (tmp_path / "zeros.json").symlink_to("/dev/zero")
     os.mkfifo(tmp_path / "fifo.json")
     for name in ("zeros.json", "fifo.json", "."):
-        message = "cannot be read as JSON: it is not a regular file"
+        message = "cannot be read, it is not a regular file"
         assert refused(tmp_path / name) == message
     assert "No such file" in refused(tmp_path / "none.json")
 
 
 def test_too_large(tmp_path, monkeypatch):
-    monkeypatch.setattr(spinet_tf.field_sidecar, "LARGEST", 10)
+    monkeypatch.setattr(spinet_tf.small_files, "LARGEST", 10)
     (tmp_path / "a.json").write_text('{"a": 123456}')
-    assert refused(tmp_path / "a.json") == "expected JSON of at most 10 bytes"
+    assert refused(tmp_path / "a.json") == "expected at most 10 bytes"

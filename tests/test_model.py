@@ -98,6 +98,23 @@ def test_lambda_shrinks_with_the_noise(noise, strength):
     np.testing.assert_array_equal(np.ravel(weights), 1)
 
 
+def test_less_noise_is_as_a_smaller_lambda():
+    field, mask, _ = noisy_fields((0.002, 0.002))
+    inputs = {
+        "local_field": field[:1],
+        "mask": mask[:1],
+        "voxel_size": VOXEL_SIZES[:1],
+        "b0_direction": B0_DIRECTIONS[:1],
+    }
+    options = {"initial_p": 1.4, "dtype": "float64", "tolerance": 1e-10}
+    adaptive = perturbed_model(initial_lambda=0.4, reference_noise=0.004, **options)
+    strength = float(np.squeeze(adaptive.prepare(inputs).strength))
+    weaker = perturbed_model(initial_lambda=0.4 * strength, **options)
+    np.testing.assert_allclose(adaptive(inputs), weaker(inputs), rtol=0, atol=1e-8)
+    unchanged = perturbed_model(initial_lambda=0.4, **options)
+    assert np.abs(adaptive(inputs) - unchanged(inputs)).max() > 1e-3
+
+
 def test_one_denoiser_is_shared_by_the_unrolls():
     three, one = (small_model(unrolls=k) for k in (3, 1))
     assert three.count_params() == one.count_params()

@@ -1,6 +1,5 @@
 """Reconstructs by a SavedModel in this process, in plain TensorFlow."""
 
-import json
 import time
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from spinet_tf.errors import InputError
+from spinet_tf.field_sidecar import read_json_object
 from spinet_tf.serving.answers import reconstruction_from, refusal
 from spinet_tf.serving.saved_model import versions
 from spinet_tf.serving.served_model import ServedModel
@@ -76,8 +76,8 @@ def newest_version(folder):
     found = versions(folder) if folder.is_dir() else []
     version = folder / str(found[-1]) if found else None
     try:
-        facts = json.loads((version / "spinet_qsm.json").read_text()) if version else {}
-    except (OSError, ValueError):
+        facts = read_json_object(version / "spinet_qsm.json") if version else {}
+    except InputError:
         facts = {}
     if not set(FACTS) <= set(facts):
         raise InputError(

@@ -1,6 +1,5 @@
 """Writes a network as a SavedModel, in the folders TF-Serving looks for."""
 
-import contextlib
 import os
 import shutil
 import tempfile
@@ -48,7 +47,11 @@ def export_saved_model(
     output_dir = Path(output_dir)
     try:
         output_dir.mkdir(parents=True, exist_ok=True)
-        with _temporary_folder(output_dir) as temporary:
+        # TF-Serving passes over what is not a number.
+        with tempfile.TemporaryDirectory(
+            prefix=".export-", dir=output_dir, ignore_cleanup_errors=True
+        ) as temporary:
+            temporary = Path(temporary)
             _write_graph(folded, max_voxels, temporary)
             write_warmup_requests(temporary)
             write_json(temporary / "spinet_qsm.json", facts)
@@ -69,16 +72,6 @@ def _write_graph(folded, max_voxels, folder):
     # Nobody asks a served graph for gradients, which would double it.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     archive.write_out(folder, options, verbose=False)
-
-
-@contextlib.contextmanager
-def _temporary_folder(parent):
-    # TF-Serving passes over what is not a number.
-    folder = Path(tempfile.mkdtemp(prefix=".export-", dir=parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def versions(output_dir):

@@ -32,7 +32,7 @@ def reconstruction(model, inputs):
     """
     field, mask = (inputs[name][..., tf.newaxis] for name in ("local_field", "mask"))
     problem = model.prepare({**inputs, "local_field": field, "mask": mask})
-    susceptibility = model.start(problem)
+    susceptibility = problem.start
     unrolls = []
     for _ in range(model.unrolls):
         unrolls.append(model.unroll(problem, susceptibility))
