@@ -1,5 +1,6 @@
 """`spinet-qsm evaluate` of several reconstructions."""
 
+import io
 import re
 
 import numpy as np
@@ -9,6 +10,13 @@ from matplotlib import image
 from spinet_tf.comparison_report import mark_best
 from spinet_tf.evaluate import LINE
 from spinet_tf.side_by_side import draw_side_by_side
+from tests.browser import (
+    click_shows_other_slices,
+    count_viewers,
+    is_shown,
+    look_at,
+    needs_chromium,
+)
 from tests.command_line import (
     SHAPE,
     listing,
@@ -20,7 +28,7 @@ from tests.command_line import (
     susceptibility,
     write,
 )
-from tests.web_page import HOSTILE, open_page
+from tests.web_page import HOSTILE, open_page, png_of
 
 NOISE = {"little": 0.004, "some": 0.01, "much": 0.03}
 
@@ -97,6 +105,18 @@ def test_the_page(scan, compared):
         assert page.row(str(path)) == [str(path), str(path.stat().st_size)]
     assert (len(page.frames), len(page.sources)) == (7, 3)
     assert "<script>alert" not in (scan / "scores.html").read_text()
+
+
+@needs_chromium
+def test_the_page_in_a_browser(scan, compared, tmp_path):
+    """All is drawn, the error maps too, whose viewers move; nothing is refused."""
+    page = open_page(scan / "scores.html")
+    pixels = look_at(scan / "scores.html", tmp_path, height=7600)
+    for source in page.sources:
+        assert is_shown(image.imread(io.BytesIO(png_of(source))), pixels)
+    assert count_viewers(pixels) == len(page.frames)
+    error_of_the_last = page.frames[-1]
+    assert click_shows_other_slices(error_of_the_last, tmp_path)
 
 
 def test_names_are_those_of_the_files_and_lines_stay_short(scan, tmp_path):

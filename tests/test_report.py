@@ -1,16 +1,19 @@
 """`--report`: a web page that shows the work and needs nothing from elsewhere."""
 
 import builtins
-import io
 import os
 import re
 import shutil
-import subprocess
 
 import numpy as np
 import pytest
-from matplotlib import image
 
+from tests.browser import (
+    click_shows_other_slices,
+    count_viewers,
+    look_at,
+    needs_chromium,
+)
 from tests.command_line import (
     SHAPE,
     listing,
@@ -214,65 +217,15 @@ def test_a_name_that_is_no_text(scan, tmp_path):
     assert "Evaluation of chi?.nii.gz" in open_page(tmp_path / "report.html").text
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-
-
-needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
-
-
-def browse(page, folder, *flags):
-    """Open a page without a network."""
-    return subprocess.run(
-        [
-            *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu"),
-            *("--disable-background-networking", "--host-rules=MAP * ~NOTFOUND"),
-            *("--enable-logging=stderr", "--virtual-time-budget=5000"),
-            *(f"--user-data-dir={folder}", *flags, f"file://{page}"),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-
-
 @needs_chromium
 @pytest.mark.parametrize("name", ["map.html", "scores.html"])
 def test_in_a_browser(scan, reconstructed, evaluated, tmp_path, name):
     """The viewers draw, and nothing is refused or fails."""
-    screenshot = f"--screenshot={tmp_path / 'page.png'}"
-    result = browse(scan / name, tmp_path, "--window-size=1000,6000", screenshot)
-    console = [line for line in result.stderr.splitlines() if "CONSOLE" in line]
-    wrong = re.compile("Refused|Uncaught|Error|violates|Failed")
-    assert [line for line in console if wrong.search(line)] == []
-    pixels = image.imread(io.BytesIO((tmp_path / "page.png").read_bytes()))[..., :3]
-    blue = (pixels == (0, 0, 1)).all(-1)  # the viewers' crosses
-    frames = 1 if name == "map.html" else 3
-    crossed_rows = np.count_nonzero(blue.sum(axis=1) > 150)
-    assert crossed_rows >= 3 * frames
-
-
-CLICK = """
-<script>
-window.addEventListener("load", () => setTimeout(() => {
-  const canvas = document.querySelector("canvas"), box = canvas.getBoundingClientRect();
-  const before = canvas.toDataURL();
-  const [x, y] = [box.left + 0.1 * box.width, box.top + 0.4 * box.height];
-  for (const kind of ["mousedown", "mouseup", "click"])
-    canvas.dispatchEvent(new MouseEvent(kind, {bubbles: true, clientX: x, clientY: y}));
-  setTimeout(() => {
-    document.title = canvas.toDataURL() === before ? "as it was" : "other slices";
-  }, 500);
-}, 1500));
-</script>
-"""
+    viewers = 1 if name == "map.html" else 3
+    assert count_viewers(look_at(scan / name, tmp_path)) == viewers
 
 
 @needs_chromium
 def test_a_click_shows_other_slices(scan, reconstructed, tmp_path):
-    """In the viewer's frame by itself, which the page keeps apart from its scripts."""
     (frame,) = open_page(scan / "map.html").frames
-    page = tmp_path / "viewer.html"
-    page.write_text(frame.html + CLICK)
-    dumped = browse(page, tmp_path, "--dump-dom").stdout
-    assert "<title>other slices</title>" in dumped
+    assert click_shows_other_slices(frame, tmp_path)

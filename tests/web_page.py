@@ -66,7 +66,12 @@ def open_page(path):
         assert part.sources
         for source in part.sources:
             assert source.startswith("data:image/png;base64,"), source[:80]
-            assert base64.b64decode(source.split(",")[1]).startswith(PNG)
+            assert png_of(source).startswith(PNG)
     for part in page.frames:
         assert part.scripts >= 1
     return page
+
+
+def png_of(source):
+    """The bytes of a picture in a page."""
+    return base64.b64decode(source.split(",")[1])

@@ -1,0 +1,95 @@
+"""Reports in headless Chromium, without a network."""
+
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from matplotlib import image
+
+WIDTH = 1000
+LEFT = 20
+"""Of the pictures, by the style of the pages."""
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
+
+CLICK = """
+<script>
+window.addEventListener("load", () => setTimeout(() => {
+  const canvas = document.querySelector("canvas"), box = canvas.getBoundingClientRect();
+  const before = canvas.toDataURL();
+  const [x, y] = [box.left + 0.1 * box.width, box.top + 0.4 * box.height];
+  for (const kind of ["mousedown", "mouseup", "click"])
+    canvas.dispatchEvent(new MouseEvent(kind, {bubbles: true, clientX: x, clientY: y}));
+  setTimeout(() => {
+    document.title = canvas.toDataURL() === before ? "as it was" : "other slices";
+  }, 500);
+}, 1500));
+</script>
+"""
+
+
+def look_at(path, folder, height=6000):
+    """What a page looks like, uint8 `(height, WIDTH, 3)`; it must complain of nothing.
+
+    Args:
+        path: `Path` of the page.
+        folder: `Path`, for the browser's files.
+        height: int, pixels.
+    """
+    shot = folder / "page.png"
+    size = f"--window-size={WIDTH},{height}"
+    console = _browse(path, folder, size, f"--screenshot={shot}").stderr.splitlines()
+    wrong = re.compile("Refused|Uncaught|Error|violates|Failed")
+    complaints = [line for line in console if "CONSOLE" in line and wrong.search(line)]
+    assert complaints == []
+    return _bytes_of(image.imread(shot))
+
+
+def count_viewers(pixels):
+    """How many viewers are drawn: each has a band of rows with its cross, in blue."""
+    blue = (pixels == (0, 0, 255)).all(-1)
+    crossed = blue.sum(axis=1) > 150
+    return np.count_nonzero(crossed[1:] > crossed[:-1])
+
+
+def is_shown(picture, pixels):
+    """Whether a picture is seen unscaled, as `matplotlib.image.imread` gives it."""
+    picture = _bytes_of(picture)
+    height, width, _ = picture.shape
+    column = pixels[:, LEFT : LEFT + width]
+    varied = np.argmax(picture.std(axis=(1, 2)))
+    found = np.flatnonzero((column == picture[varied]).all((1, 2))) - varied
+    return any(np.array_equal(column[top : top + height], picture) for top in found)
+
+
+def click_shows_other_slices(frame, folder):
+    """Whether a click does, in a viewer's frame by itself.
+
+    The page keeps its frames apart from its scripts.
+    """
+    path = folder / "viewer.html"
+    path.write_text(frame.html + CLICK)
+    dumped = _browse(path, folder, "--dump-dom").stdout
+    return "<title>other slices</title>" in dumped
+
+
+def _bytes_of(pixels):
+    return np.rint(255 * pixels[..., :3]).astype(np.uint8)
+
+
+def _browse(page, folder, *flags):
+    return subprocess.run(
+        [
+            *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu"),
+            *("--disable-background-networking", "--host-rules=MAP * ~NOTFOUND"),
+            *("--enable-logging=stderr", "--virtual-time-budget=5000"),
+            "--hide-scrollbars",
+            *(f"--user-data-dir={folder}", *flags, f"file://{page}"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
