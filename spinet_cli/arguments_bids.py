@@ -23,7 +23,10 @@ def add_bids(parser):
         help="BIDS derivative to write to; made if it does not exist",
     )
     parser.add_argument(
-        "level", choices=("participant",), help="what is analysed: each participant"
+        "level",
+        choices=("participant",),
+        metavar="participant",
+        help="what is analysed: each participant",
     )
     parser.add_argument(
         "--participant-label",

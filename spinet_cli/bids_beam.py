@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import tempfile
 import threading
 from pathlib import Path
@@ -22,8 +23,10 @@ from spinet_tf.serving.local import SavedModelReconstructor, newest_version
 from spinet_tf.serving.saved_model import export_saved_model
 
 try:
-    # What Beam's libraries for Google's cloud miss is no concern of other runners.
-    logging.getLogger().addFilter(lambda record: "apitools" not in str(record.msg))
+    # What Beam misses for Google's cloud and for several models is no concern here.
+    logging.getLogger().addFilter(
+        lambda record: not re.search("apitools|Resource module", str(record.msg))
+    )
     import apache_beam as beam
     from apache_beam.ml.inference.base import ModelHandler, RunInference
     from apache_beam.options.pipeline_options import PipelineOptions

@@ -13,7 +13,7 @@ GENERATED = ROOT / "docs" / "api.md"
 PAGES = [ROOT / "README.md", *sorted(set(ROOT.glob("docs/*.md")) - {GENERATED})]
 PROGRAMS = {
     *("spinet-qsm", "python", "make", "pip", "for", "docker", "tensorboard"),
-    *("tensorflow_model_server", "grpcurl"),
+    *("tensorflow_model_server", "grpcurl", "qsm-forward"),
 }
 """What a line of a block of commands may start with."""
 

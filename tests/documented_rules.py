@@ -12,6 +12,7 @@ NOT_RUN = {
     "docker compose": SUBSTITUTE,
     "tensorflow_model_server": SUBSTITUTE,
     "grpcurl": SUBSTITUTE,
+    "qsm-forward": SUBSTITUTE,
     "tensorboard": "serves a page until it is stopped",
     "python litert_reconstruct.py": "tests/test_litert_example.py runs it",
 }

@@ -212,7 +212,7 @@ def test_wrong_folders(tree, tmp_path):
     result = bids(tree, tmp_path / "raw", "--method=tkd")
     assert_one_line(result, "raw: expected a folder for a BIDS derivative")
     result = run_words("bids", tree, tmp_path / "maps", "group")
-    assert_one_line(result, "argument .*: invalid choice: 'group'")
+    assert_one_line(result, "argument participant: invalid choice: 'group'")
 
 
 def test_without_the_library(tree, tmp_path, monkeypatch):

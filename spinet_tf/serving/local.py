@@ -14,6 +14,8 @@ from spinet_tf.serving.served_model import ServedModel
 from spinet_tf.serving.signatures import DEFAULT_SIGNATURE, INPUTS, UNROLLS_SIGNATURE
 
 FACTS = ("Lambda", "P", "Precision", "SolverTolerance")
+NEWER_FACTS = ("ReferenceNoise", "DipoleAtZero")
+"""Which earlier exports may not have."""
 
 
 class SavedModelReconstructor:
@@ -85,4 +87,5 @@ def newest_version(folder):
             "SavedModel that export.py wrote"
         )
     details = {"Model": folder.name, "ModelVersion": found[-1]}
-    return version, details | {name: facts[name] for name in FACTS}
+    said = {name: facts[name] for name in FACTS + NEWER_FACTS if name in facts}
+    return version, details | said

@@ -52,6 +52,7 @@ def model_facts(model, precision, max_voxels):
         "Lambda": model.lambda_,
         "P": model.p,
         "ReferenceNoise": model.reference_noise,
+        "DipoleAtZero": model.dc_value,
         "SolverTolerance": model.tolerance,
         "Precision": precision,
         "Outside": "counts as unknown" if model.fill_outside else "is used",
