@@ -6,6 +6,7 @@ from pathlib import Path
 from spinet_cli.bids_dataset import prepare_dataset
 from spinet_cli.bids_plan import plan_scans
 from spinet_cli.each_scan import report_failures, run_each
+from spinet_cli.main import one_line
 from spinet_cli.methods import prepare_method
 from spinet_cli.one_scan import reconstruct_scan
 from spinet_cli.reconstruct import check_method_flags
@@ -27,6 +28,9 @@ def run(arguments):
     """
     check_method_flags(arguments)
     options = _check_pipeline_flags(arguments)
+    for name in ("input", "output"):
+        if not getattr(arguments, name):
+            raise InputError(f"{name.upper()}: expected a folder, got nothing")
     dataset = Path(arguments.output).resolve()
     tree = BidsTree(arguments.input)
     if dataset == tree.folder:
@@ -87,5 +91,5 @@ def _tidy(scans, dataset):
 def _is_done(scan, arguments):
     if scan.files is None or not scan.files.is_complete(arguments.report):
         return False
-    print(f"{scan.name}: is done, {scan.files.output}", file=sys.stderr)
+    print(one_line(f"{scan.name}: is done, {scan.files.output}"), file=sys.stderr)
     return True

@@ -1,5 +1,6 @@
 """The BIDS derivative that `spinet-qsm bids` writes."""
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,7 +46,7 @@ class MapFiles(NamedTuple):
             bool; False for a map that cannot be read to its end.
         """
         others = [self.sidecar, self.picture, *([self.report] if report else [])]
-        if not all(path.is_file() for path in others):
+        if not all(map(os.path.isfile, others)):
             return False
         try:
             read_volume(self.output)

@@ -71,6 +71,7 @@ def _plan(tree, arguments, dataset, fields):
         content, source = tree.metadata(field)
         default = FieldUnits(arguments.field_units, arguments.b0, arguments.te)
         sidecar = parse_sidecar(content, source, default)
+        details = _bids_details(tree, field, mask, content, source, sidecar.units)
     except InputError as error:
         return PlannedScan(field.map_name, files, problem=str(error))
     task = ScanTask(
@@ -82,12 +83,17 @@ def _plan(tree, arguments, dataset, fields):
         units=sidecar.units,
         report=str(files.report) if arguments.report else None,
         b0_direction=sidecar.b0_direction,
-        bids=_bids_details(tree, field, mask, content, sidecar.units),
+        bids=details,
     )
     return PlannedScan(field.map_name, files, task)
 
 
-def _bids_details(tree, field, mask, content, units):
+def _bids_details(tree, field, mask, content, source, units):
+    for key in SPATIAL_KEYS:
+        value = content.get(key, "")
+        texts = value.values() if isinstance(value, dict) else [value]
+        if not all(isinstance(text, str) for text in texts):
+            raise InputError(f"{source}: expected {key} to be text, or texts by name")
     sources = [f"bids:input:{tree.name(path)}" for path in (field.path, mask)]
     details = {
         "Description": "magnetic susceptibility, by inversion of a local field",

@@ -22,7 +22,7 @@ def run_each(scans, work, name):
     """
     failures = []
     for number, scan in enumerate(scans, start=1):
-        progress = f"scan {number} of {len(scans)}: {name(scan)}"
+        progress = one_line(f"scan {number} of {len(scans)}: {name(scan)}")
         print(progress, file=sys.stderr, flush=True)
         try:
             work(scan)
@@ -44,8 +44,10 @@ def failure_line(name, error):
     """
     if isinstance(error, MemoryError):
         error = "the machine has not enough memory for these volumes"
-    message = one_line(error)
-    return message if message.startswith(f"{name}: ") else f"{name}: {message}"
+    name, message = one_line(name), one_line(error)
+    if message.startswith(f"{name}: "):
+        return message
+    return one_line(f"{name}: {message}")
 
 
 def report_failures(failures, count):

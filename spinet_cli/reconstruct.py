@@ -109,6 +109,8 @@ def _names(fields):
     """What the maps of several fields are called after."""
     fields_of = {}
     for field in fields:
+        if not field:
+            raise InputError("--field: got an empty name")
         name = re.sub(
             r"(\.nii|\.nii\.gz|\.mat(:.*)?)$", "", Path(field).name, flags=re.I
         )

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from spinet_tf.bids_files import find_files
 from spinet_tf.errors import InputError
 from spinet_tf.field_sidecar import read_json_object
 from spinet_tf.nifti import NIFTI_SUFFIXES
@@ -75,7 +76,7 @@ class BidsTree:
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder).resolve()
-        paths, subjects = _load(self.folder)
+        paths, subjects = find_files(self.folder)
         files = list(filter(None, map(_parse, paths)))
         self._images = [
             file
@@ -195,39 +196,19 @@ class BidsTree:
         return path.relative_to(self.folder).as_posix()
 
 
-def _load(folder: Path) -> tuple[list[Path], list[str]]:
-    """Every file, and the labels of the subjects that have a folder."""
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder")
-    try:
-        import ancpbids
-        from ancpbids.model_base import File, Folder
-    except ModuleNotFoundError as error:
-        raise InputError(
-            "reading BIDS datasets needs ancpbids: pip install 'spinet-tf[bids]'"
-        ) from error
-    # A pickle in a dataset would be run.
-    options = ancpbids.DatasetOptions(ignore_pickle_file=True)
-    try:
-        dataset = ancpbids.load_dataset(str(folder), options)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{folder}: cannot be read as a BIDS dataset: {error}"
-        ) from error
-    paths = [Path(file.get_absolute_path()) for file in dataset.select(File).objects()]
-    folders = {found.name for found in dataset.select(Folder).objects()}
-    return paths, [
-        name.removeprefix("sub-") for name in folders if name.startswith("sub-")
-    ]
-
-
 def _parse(path: Path) -> BidsFile | None:
     from ancpbids.utils import parse_bids_name
 
     if "_" not in path.name:  # A sidecar for all, such as localfield.json.
         return BidsFile(path, {}, path.stem)
-    parts = parse_bids_name(path.name.replace(*_NOT_BIDS))
-    return parts and BidsFile(path, parts["entities"], parts["suffix"])
+    name = path.name.replace(*_NOT_BIDS)
+    parts = parse_bids_name(name)
+    if not parts or not all(parts["entities"].values()):
+        return None
+    # Of sub-a-b the library would take sub-a.
+    words = [f"{key}-{value}" for key, value in parts["entities"].items()]
+    is_whole = name.split(".")[0] == "_".join([*words, parts["suffix"]])
+    return BidsFile(path, parts["entities"], parts["suffix"]) if is_whole else None
 
 
 def _is_local_field(image: BidsFile) -> bool:

@@ -1,6 +1,7 @@
 """The JSON file beside a local field: B0 direction and units."""
 
 import json
+import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from spinet_tf.small_files import read_bytes
 
 PPM = FieldUnits()
 _DIRECTION_KEYS = ("B0Direction", "B0_dir")
+LONGEST_SHOWN = 200
 
 
 class FieldSidecar(NamedTuple):
@@ -78,10 +80,29 @@ def parse_sidecar(content: dict, path: Path, default: FieldUnits = PPM) -> Field
 
 
 def _number(content: dict, key: str, path: Path, default: float | None) -> float | None:
-    value = content.get(key, default)
-    if value is not None and not isinstance(value, int | float):
-        raise InputError(f"{path}: expected {key} to be a number, got {value!r}")
-    return value
+    value = content.get(key)
+    if value is None:
+        return default
+    number = _finite(value)
+    if number is None:
+        got = _shortened(value)
+        raise InputError(f"{path}: expected {key} to be a number, got {got}")
+    return number
+
+
+def _finite(value: object) -> float | None:
+    """A number of a JSON file, None for what is none or no float can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
+
+
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]} ..."
 
 
 def _direction(content: dict, path: Path) -> tuple[float, float, float] | None:
@@ -89,8 +110,8 @@ def _direction(content: dict, path: Path) -> tuple[float, float, float] | None:
     if key is None:
         return None
     value = content[key]
-    if not isinstance(value, list) or not all(
-        isinstance(component, int | float) for component in value
-    ):
-        raise InputError(f"{path}: expected {key} to be three numbers, got {value!r}")
-    return normalise_b0_direction(value, f"{path}: {key}")
+    direction = list(map(_finite, value)) if isinstance(value, list) else []
+    if len(direction) != 3 or None in direction:
+        got = _shortened(value)
+        raise InputError(f"{path}: expected {key} to be three numbers, got {got}")
+    return normalise_b0_direction(direction, f"{path}: {key}")

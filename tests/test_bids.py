@@ -233,6 +233,8 @@ def test_files_in_doubt(scan, tmp_path):
     put(tree / "other" / "sub-2" / "anat" / "sub-2_desc-local_fieldmap.nii", field)
     put(tree / "sub-3" / "anat" / "sub-3_mask.nii", brain[:-1])
     put_json(tree / "sub-4" / "anat" / "sub-4_localfield.json", Units="rad/s")
+    put(tree / "sub-4" / "anat" / "sub-4-5_localfield.nii", field)  # no BIDS name
+    (tree / "sub-1" / "up").symlink_to("..")
     result = bids(tree, tmp_path / "maps", "--method=tkd")
     assert result.exit_code == 1
     *_, first, second, third, fourth = result.err.splitlines()

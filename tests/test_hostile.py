@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.hostile import runner
-from tests.hostile.case import ACCEPTED, EITHER, REFUSED, Case
+from tests.hostile.case import ACCEPTED, EITHER, LISTED, REFUSED, Case
 from tests.hostile.programs import PROGRAMS
 
 
@@ -101,6 +101,38 @@ def take_memory(_arguments):
     return len(bytearray(3 * 10**9))
 
 
+def list_one(_arguments, end="1 of 3 scans failed:\n  bad.nii: no good"):
+    Path("out/maps").mkdir()
+    Path("out/maps/good.nii").touch()
+    print("scan 2 of 3: bad.nii", file=sys.stderr)
+    print(f"spinet-qsm: error: bad.nii: no good\n{end}", file=sys.stderr)
+    return 1
+
+
+def list_with_rest(arguments):
+    Path("out/rest").touch()
+    return list_one(arguments)
+
+
+def list_without_the_others(arguments):
+    code = list_one(arguments)
+    Path("out/maps/good.nii").unlink()
+    return code
+
+
+def list_two(arguments):
+    return list_one(arguments, "2 of 3 scans failed:\n  a: a\n  bad.nii: no good")
+
+
+def list_another(arguments):
+    return list_one(arguments, "1 of 3 scans failed:\n  other.nii: no good")
+
+
+def list_with_codes(arguments):
+    print("scan 1 of 3: \x1b[31m", file=sys.stderr)
+    return list_one(arguments)
+
+
 @pytest.fixture
 def end_of(monkeypatch, tmp_path):
     """How a program ends, run as a case."""
@@ -108,7 +140,10 @@ def end_of(monkeypatch, tmp_path):
 
     def run(program, expected=REFUSED):
         monkeypatch.setitem(PROGRAMS, "program", program)
-        case = Case("kind", "name", lambda *_: ["program"], "bad.nii", expected)
+        written = ("out/maps/good.nii",)
+        case = Case(
+            "kind", "name", lambda *_: ["program"], "bad.nii", expected, written
+        )
         return runner.run_case(case, tmp_path)
 
     return run
@@ -140,6 +175,23 @@ def test_a_fault_is_noticed(end_of, program, fault):
     assert re.match(fault, found, re.DOTALL), found
 
 
+@pytest.mark.parametrize(
+    ("program", "fault"),
+    [
+        (list_with_rest, "left behind out/rest"),
+        (list_without_the_others, "did not write out/maps/good.nii"),
+        (list_two, "does not end with one scan of three that failed"),
+        (list_another, "not told once before the end"),
+        (list_with_codes, "not printable, or long: 'scan 1 of 3: "),
+        (lambda _: 0, "was accepted"),
+        (refuse, "was refused"),
+    ],
+)
+def test_a_fault_of_a_list_is_noticed(end_of, program, fault):
+    (found,), _ = end_of(program, LISTED)
+    assert found.startswith(fault)
+
+
 def test_what_is_too_slow_is_ended(end_of, monkeypatch):
     monkeypatch.setattr(runner, "SECONDS", 0.2)
     faults, outcome = end_of(lambda _: time.sleep(60))
@@ -152,4 +204,5 @@ def test_what_is_as_it_should_be_is_no_fault(end_of):
         assert end_of(refuse, expected)[0] == []
     for expected in (ACCEPTED, EITHER):
         assert end_of(lambda _: 0, expected)[0] == []
+    assert end_of(list_one, LISTED)[0] == []
     assert len(end_of(refuse, ACCEPTED)[0]) == 1

@@ -98,7 +98,8 @@ def test_volumes_of_no_use_are_refused(folder, name, change, message):
         ('{"Units": "Hz"}', "must be 0.01 to 25 Tesla, got none"),
         ('{"Units": "Hz", "MagneticFieldStrength": "3"}', "to be a number, got '3'"),
         ('{"B0Direction": "0,0,1"}', "three numbers, got '0,0,1'"),
-        ('{"B0Direction": [0, 0]}', "longer than 0, got 0, 0"),
+        ('{"B0Direction": [0, 0]}', "three numbers, got [0, 0]"),
+        ('{"B0Direction": [0, 0, NaN]}', "three numbers, got [0, 0, nan]"),
         ('{"B0_dir": [0, 0, 0]}', "longer than 0, got 0, 0, 0"),
     ],
 )

@@ -2,7 +2,8 @@
 
 Each case has to end with exit code 2 and one line that names the file or the argument,
 within 20 s and 2 GB, with nothing executed and nothing left behind. What is odd and yet
-valid may succeed.
+valid may succeed. One bad scan of several is listed at the end, with exit code 1, while
+the others are written.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from tests.hostile.cases import all_cases
 from tests.hostile.programs import warm_up
-from tests.hostile.runner import accepted, run_case
+from tests.hostile.runner import accepted, listed, run_case
 from tests.hostile.scan import write_good_files
 
 
@@ -54,9 +55,10 @@ def format_tally(results):
         end = "faults"
         if not faults:
             end = "valid" if accepted(case, outcome) else "refused"
+            end = "listed" if listed(case, outcome) else end
         for kind in (case.kind, "all"):
             tally[kind].update(["cases", end])
-    columns = ("cases", "refused", "valid", "faults")
+    columns = ("cases", "refused", "listed", "valid", "faults")
     total = tally.pop("all")
     lines = [f"{'':24}" + "".join(f"{name:>9}" for name in columns)]
     for kind, counts in [*tally.items(), ("all", total)]:

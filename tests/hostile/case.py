@@ -8,6 +8,7 @@ from pathlib import Path
 REFUSED = "refused"
 ACCEPTED = "accepted"
 EITHER = "refused or accepted"
+LISTED = "listed as failed"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +22,9 @@ class Case:
             input and returns the words of the command line, the program first.
         named: what the message has to contain.
         expected: REFUSED; ACCEPTED for what is odd and yet valid; EITHER for random
-            damage, which may hit what nobody reads.
+            damage, which may hit what nobody reads; LISTED for one of several scans:
+            the others go on, and it is told at the end, with exit code 1.
+        written: of a LISTED case, the only files that it may leave, and must.
     """
 
     kind: str
@@ -29,6 +32,7 @@ class Case:
     make: Callable[[Path, Path], list[str]]
     named: str = ""
     expected: str = REFUSED
+    written: tuple[str, ...] = ()
 
 
 def reconstruct(scan, **changed):

@@ -1,6 +1,8 @@
 """All cases."""
 
 from tests.hostile import (
+    bids_datasets,
+    bids_scans,
     checkpoints,
     command_lines,
     keras_configs,
@@ -9,12 +11,14 @@ from tests.hostile import (
     matlab_73,
     nifti_files,
     nifti_headers,
+    several_fields,
     small_files,
 )
 
 MODULES = (
     *(nifti_headers, nifti_files, matlab_5, matlab_73),
     *(keras_files, keras_configs, checkpoints, command_lines, small_files),
+    *(bids_datasets, bids_scans, several_fields),
 )
 
 

@@ -15,7 +15,7 @@ USED_LATER = (
     *(f"spinet_cli.{name}" for name in COMMANDS),
     *("spinet_tf.serving.client", "spinet_tf.serving.saved_model"),
     *("spinet_tf.serving.tflite", "spinet_tf.training.run"),
-    *("matplotlib.pyplot", "tensorflow_datasets", "torch"),
+    *("ancpbids", "matplotlib.pyplot", "tensorflow_datasets", "torch"),
 )
 
 

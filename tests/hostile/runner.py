@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import psutil
 
-from tests.hostile.case import ACCEPTED, EITHER, REFUSED
+from tests.hostile.case import ACCEPTED, EITHER, LISTED, REFUSED
 from tests.hostile.programs import run_program
 
 SECONDS = 20
@@ -78,27 +78,63 @@ def judge(case, outcome):
         faults.append(f"took longer than {SECONDS} s")
     elif code < 0:
         faults.append(f"killed by {signal.Signals(-code).name}")
-    elif code not in (0, 2):
+    elif code not in (0, 1 if case.expected == LISTED else 0, 2):
         faults.append(f"exit code {code}: {err[-300:]!r}")
     if CANARY in outcome.left:
         faults.append("code in the input was executed")
     if outcome.orphans:
         faults.append("a process was left running")
-    left = set(outcome.left) - {CANARY}
-    if left and code != 0:
-        faults.append(f"left behind {', '.join(sorted(left))}")
-    if code == 0 and case.expected == REFUSED:
+    faults += _faults_of_files(case, outcome)
+    if code == 0 and case.expected in (REFUSED, LISTED):
         faults.append("was accepted")
-    if code == 2 and case.expected == ACCEPTED:
+    if code == 2 and case.expected in (ACCEPTED, LISTED):
         faults.append(f"was refused: {err[-300:]!r}")
     if code == 2:
         faults += _faults_of_line(err, case.named)
+    if listed(case, outcome):
+        faults += _faults_of_list(err, case.named)
     return faults
+
+
+def listed(case, outcome):
+    """Whether the case ended with a list of scans that failed."""
+    return outcome.exit_code == 1 and case.expected == LISTED
 
 
 def accepted(case, outcome):
     """Whether the case ended without an error, as it was allowed to."""
     return outcome.exit_code == 0 and case.expected in (ACCEPTED, EITHER)
+
+
+def _faults_of_files(case, outcome):
+    if outcome.exit_code == 0:
+        return []
+    left, written = set(outcome.left) - {CANARY}, set()
+    if listed(case, outcome):
+        written = set(case.written)
+        folders = {str(folder) for name in written for folder in Path(name).parents}
+        left -= folders - written
+    faults = []
+    if left - written:
+        faults.append(f"left behind {', '.join(sorted(left - written))}")
+    if written - left:
+        faults.append(f"did not write {', '.join(sorted(written - left))}")
+    return faults
+
+
+def _faults_of_list(err, named):
+    """Those of what is printed when some of several scans failed."""
+    *told, last = err.splitlines() or [""]
+    if not told or told[-1] != "1 of 3 scans failed:" or not last.startswith("  "):
+        return [f"does not end with one scan of three that failed: {err[-500:]!r}"]
+    error = f"spinet-qsm: error: {last.strip()}"
+    if told.count(error) != 1:
+        return [f"not told once before the end: {err[-500:]!r}"]
+    return _faults_of_line(f"{error}\n", named) + [
+        f"not printable, or long: {line[:200]!r}"
+        for line in told
+        if not line.isprintable() or len(line) > LONGEST_LINE
+    ]
 
 
 def _faults_of_line(err, named):

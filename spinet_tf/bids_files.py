@@ -1,0 +1,72 @@
+"""Finds the files of a BIDS dataset, by ancpbids."""
+
+import os
+from pathlib import Path
+
+from spinet_tf.errors import InputError
+from spinet_tf.small_files import read_bytes
+
+
+def find_files(folder: Path) -> tuple[list[Path], list[str]]:
+    """Find what is in a dataset.
+
+    A folder that links lead to again is read once.
+
+    Args:
+        folder: the dataset, absolute.
+
+    Returns:
+        Every file, and the labels of the subjects that have a folder.
+
+    Raises:
+        InputError: if there is no such folder, or its description cannot be read, or
+            ancpbids is not installed.
+    """
+    if not os.path.isdir(folder):
+        raise InputError(f"{folder}: no such folder")
+    try:
+        import ancpbids
+        from ancpbids.model_base import File, Folder
+    except ModuleNotFoundError as error:
+        raise InputError(
+            "reading BIDS datasets needs ancpbids: pip install 'spinet-tf[bids]'"
+        ) from error
+    # A pickle in a dataset would be run.
+    options = ancpbids.DatasetOptions(ignore_pickle_file=True)
+    try:
+        dataset = ancpbids.load_dataset(str(folder), options, vfs=_EachFolderOnce())
+        files = dataset.select(File).objects()
+        paths = [Path(file.get_absolute_path()) for file in files]
+        names = {found.name for found in dataset.select(Folder).objects()}
+    except RecursionError as error:
+        raise InputError(f"{folder}: has too many folders in one another") from error
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{folder}: cannot be read as a BIDS dataset: {error}"
+        ) from error
+    return paths, [
+        name.removeprefix("sub-") for name in names if name.startswith("sub-")
+    ]
+
+
+class _EachFolderOnce:
+    """The file system as ancpbids may see it: no loops, pipes and devices."""
+
+    def __init__(self):
+        self._seen = set()
+
+    def is_dir(self, path):
+        return os.path.isdir(path)
+
+    def exists(self, path):
+        return os.path.exists(path)
+
+    def listdir(self, path):
+        place = os.path.realpath(path)
+        if place in self._seen:
+            return []
+        self._seen.add(place)
+        return os.listdir(path)
+
+    def read_text(self, path, encoding="utf-8"):
+        return read_bytes(path).decode(encoding)
