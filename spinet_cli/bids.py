@@ -1,10 +1,12 @@
 """`spinet-qsm bids`: the local fields of a BIDS dataset, as a BIDS App does it."""
 
 import sys
+import warnings
 from pathlib import Path
 
 from spinet_cli.bids_dataset import prepare_dataset
 from spinet_cli.bids_plan import plan_scans
+from spinet_cli.bids_settings import other_settings
 from spinet_cli.each_scan import report_failures, run_each
 from spinet_cli.main import one_line
 from spinet_cli.methods import prepare_method
@@ -89,7 +91,13 @@ def _tidy(scans, dataset):
 
 
 def _is_done(scan, arguments):
-    if scan.files is None or not scan.files.is_complete(arguments.report):
+    sidecar = scan.files and scan.files.read_sidecar(arguments.report)
+    if sidecar is None:
         return False
-    print(one_line(f"{scan.name}: is done, {scan.files.output}"), file=sys.stderr)
+    note = f"{scan.name}: is done, {scan.files.output}"
+    others = other_settings(scan, arguments, sidecar)
+    if others:
+        warnings.warn(f"{note}, but with {'; '.join(others)}", stacklevel=1)
+    else:
+        print(one_line(note), file=sys.stderr)
     return True

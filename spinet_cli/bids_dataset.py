@@ -36,23 +36,23 @@ class MapFiles(NamedTuple):
         """`Path` of the sidecar."""
         return self.output.with_name(self.output.name.replace(".nii.gz", ".json"))
 
-    def is_complete(self, report):
-        """Whether everything is there.
+    def read_sidecar(self, report):
+        """What the sidecar says, if everything is there.
 
         Args:
             report: bool, whether the report belongs to it.
 
         Returns:
-            bool; False for a map that cannot be read to its end.
+            dict; None if a file is missing, or map or sidecar cannot be read.
         """
         others = [self.sidecar, self.picture, *([self.report] if report else [])]
         if not all(map(os.path.isfile, others)):
-            return False
+            return None
         try:
             read_volume(self.output)
+            return read_json_object(self.sidecar)
         except InputError:
-            return False
-        return True
+            return None
 
     def make_folders(self):
         """Make the folders of the files.

@@ -61,6 +61,7 @@ def describe(task, method_details, scan, result):
         "FieldStrength": task.units.b0,
         "EchoTime": task.units.te,
         "Mask": task.mask,
+        "MaskThreshold": task.flags.mask_threshold,
         "VoxelSize": [round(edge, 6) for edge in scan.voxel_size],
         "B0Direction": [round(component, 6) for component in scan.b0_direction],
         "Padding": task.flags.pad,

@@ -160,6 +160,7 @@ def test_what_is_done_is_skipped(derivative, scan, tree, monkeypatch):
     result = bids(tree, output, *labels, "--model", scan / "tiny.keras")
     assert result.exit_code == 0, result.err
     assert result.err.count(": is done, ") == 4
+    assert "but with" not in result.err
     assert "scan 1 of 1: sub-03" in result.err
     assert damaged.read_bytes() == whole or read(damaged).any()
     assert times == [path.stat().st_mtime_ns for path in others]
@@ -168,7 +169,21 @@ def test_what_is_done_is_skipped(derivative, scan, tree, monkeypatch):
         pytest.fail("there is nothing to do")
 
     monkeypatch.setattr("spinet_cli.methods.load_model", load)
-    assert bids(tree, output, *labels).exit_code == 0
+    words = ("--reference=mean", "--b0=3", "--mask-threshold=0.5")
+    result = bids(tree, output, *labels, *words)
+    assert result.exit_code == 0
+    warned = [line for line in result.err.splitlines() if "warning: sub-" in line]
+    assert len(warned) == 5
+    (line,) = [line for line in warned if "warning: sub-03: is done, " in line]
+    for words in (
+        *(
+            "but with Model tiny.keras, not pretrained.keras;",
+            " MaskThreshold none, not",
+        ),
+        *(" Reference none, not mean;", "MagneticFieldStrength none, not 3.0"),
+    ):
+        assert words in line
+    assert not [word for word in ("Method", "Sources", "Padding") if word in line]
 
 
 def test_labels_choose_and_reports_are_accepted(tree, tmp_path):

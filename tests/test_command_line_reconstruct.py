@@ -100,6 +100,7 @@ def test_read_json(scan):
         "FieldStrength": None,
         "EchoTime": None,
         "Mask": str(scan / "mask.nii.gz"),
+        "MaskThreshold": None,
         "Padding": 0.0,
         "PaddedSize": list(SHAPE),
         "Axes": "RAS",

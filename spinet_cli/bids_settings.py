@@ -1,0 +1,59 @@
+"""The settings a map was made with, against those that are asked for now."""
+
+from pathlib import Path
+
+from spinet_tf.pretrained import PRETRAINED
+
+
+def other_settings(scan, arguments, sidecar):
+    """What was set otherwise for a map that is done.
+
+    A model is known by its name.
+
+    Args:
+        scan: `PlannedScan`.
+        arguments: the parsed flags.
+        sidecar: dict, that of the map.
+
+    Returns:
+        list of str, for example "Method tkd, not spinet".
+    """
+    if scan.task is None:
+        return []
+    return [
+        f"{key} {_text(sidecar.get(key))}, not {_text(value)}"
+        for key, value in _wanted(scan.task, arguments).items()
+        if sidecar.get(key) != value
+    ]
+
+
+def _wanted(task, arguments):
+    """What a sidecar of the map would say, by the names of its keys."""
+    wanted = {
+        "Method": arguments.method,
+        "Model": _model_name(arguments),
+        "Padding": arguments.pad,
+        "Reference": arguments.reference,
+        "MaskThreshold": arguments.mask_threshold,
+        "Sources": task.bids["Sources"],
+        "FieldUnits": task.units.units,
+        "MagneticFieldStrength": task.units.b0,
+        "EchoTime": task.units.te,
+    }
+    if arguments.method == "spinet" and not (arguments.server or arguments.saved_model):
+        wanted["Precision"] = arguments.precision
+    return wanted
+
+
+def _model_name(arguments):
+    if arguments.method != "spinet":
+        return None
+    if arguments.server:
+        return arguments.model_name
+    return Path(arguments.saved_model or arguments.model or PRETRAINED).name
+
+
+def _text(value):
+    if isinstance(value, list):
+        return " and ".join(map(str, value))
+    return "none" if value is None else str(value)
