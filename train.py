@@ -42,6 +42,7 @@ def build_network(options):
             learn_p=options.learn_p,
             fill_outside=options.fill_outside,
             reference_noise=options.reference_noise,
+            penalty_order=options.penalty_order,
             tolerance=options.tolerance,
             max_iterations=options.max_iterations,
             dtype=PRECISIONS[options.precision],

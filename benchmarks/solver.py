@@ -58,7 +58,7 @@ def solve(system, tolerance, warm=True, preconditioned=True, dtype="float32"):
     """Solution of a system as numpy, and its iterations."""
     import tensorflow as tf
 
-    from spinet_tf import data_consistency as physics
+    from spinet_tf import weighted_solve as physics
 
     *operator, initial = (tf.cast(v, dtype) for v in system)
     settings = physics.SolverSettings(tolerance, 500)

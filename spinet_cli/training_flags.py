@@ -41,6 +41,7 @@ def define_flags():
     flags.DEFINE_float(
         "reference_noise", None, "Scale lambda with noise; it is for this [ppm].", 1e-9
     )
+    flags.DEFINE_float("penalty_order", 0.0, "Lambda goes with |k| to this.", 0.0, 4.0)
     flags.DEFINE_float("tolerance", 1e-3, "Relative residual of the solves.", 0.0)
     flags.DEFINE_integer("max_iterations", 10, "Limit of each solve.", lower_bound=1)
     flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "Of the CNN.")

@@ -6,9 +6,12 @@ by majorization-minimization; each step solves a linear system
 
     (Phi^H Phi + lambda W^2) chi = Phi^H y + lambda W^2 z
 
-by conjugate gradients in k-space, where Phi^H Phi is diagonal and W^2 costs one pair
-of transforms. As in the published release W^2 = |chi - z|^(p - 2) carries no factor
-p/2, so that for p < 2 the steps minimise with 2 lambda / p in place of lambda.
+(`spinet_tf.weighted_solve`). As in the published release W^2 = |chi - z|^(p - 2)
+carries no factor p/2, so that for p < 2 the steps minimise with 2 lambda / p in place
+of lambda.
+
+With an emphasis G, a real filter, the penalty is lambda ||G (chi - z)||_p^p, the system
+has G W^2 G in place of W^2, and W^2 = |G (chi - z)|^(p - 2).
 
 A local field is known inside the mask only. Taken as zero outside, as published, it
 contradicts the susceptibility inside, and the map's lowest frequencies suffer. With a
@@ -24,15 +27,10 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from spinet_tf.conjugate_gradient import batch_dot, conjugate_gradient
-from spinet_tf.dipole_kernel import half_spectrum_weights
-from spinet_tf.dipole_operator import (
-    filter_volume,
-    to_channels_first,
-    to_channels_last,
-)
-from spinet_tf.fourier import FFT, matrix_size_of
+from spinet_tf.dipole_operator import filter_volume
+from spinet_tf.fourier import FFT
 from spinet_tf.schatten_norm import SchattenNorm
+from spinet_tf.weighted_solve import SolverSettings, emphasised, solve_weighted
 
 
 class ConsistentSusceptibility(NamedTuple):
@@ -49,85 +47,6 @@ class ConsistentSusceptibility(NamedTuple):
     weights: tf.Tensor
     iterations: tf.Tensor
     relative_residual: tf.Tensor
-
-
-class SolverSettings(NamedTuple):
-    """How a solve is done; the forward and the backward solve share it.
-
-    Attributes:
-        tolerance: float, relative residual at which a sample stops.
-        max_iterations: int, limit for each sample and solve.
-        transform: class of `spinet_tf.fourier`. Defaults to `FFT`.
-    """
-
-    tolerance: float
-    max_iterations: int
-    transform: type = FFT
-
-
-def _solve(rhs, weights, normal, initial, settings):
-    """`solve_weighted` without gradients."""
-    matrix_size = matrix_size_of(rhs)
-    dft = settings.transform(matrix_size)
-    voxel_weights = to_channels_first(weights)
-    mean_weight = tf.reduce_mean(voxel_weights, axis=(2, 3, 4), keepdims=True)[:, 0]
-    inverse = dft.diagonal(1 / (normal + mean_weight))
-    diagonal = dft.diagonal(normal)
-    multiplicity = half_spectrum_weights(matrix_size, rhs.dtype)
-
-    def transform(volume):
-        return dft.forward(to_channels_first(volume))
-
-    def operator(spectrum):
-        weighted = voxel_weights * dft.inverse(spectrum)
-        return diagonal * spectrum + dft.forward(weighted)
-
-    solution = conjugate_gradient(
-        operator,
-        transform(rhs),
-        preconditioner=lambda spectrum: inverse * spectrum,
-        initial=None if initial is None else transform(initial),
-        dot=lambda a, b: batch_dot(a, b, multiplicity),
-        tolerance=settings.tolerance,
-        max_iterations=settings.max_iterations,
-    )
-    volume = to_channels_last(dft.inverse(solution.value))
-    volume = tf.ensure_shape(volume, rhs.shape)
-    return volume, solution.iterations, solution.relative_residual
-
-
-def solve_weighted(rhs, weights, normal, initial, settings):
-    """Solve (F^-1 `normal` F + `weights`) chi = rhs by conjugate gradients in k-space.
-
-    The preconditioner is the operator with the weights replaced by their mean, which
-    is diagonal in k-space. Gradients are implicit: with u = A^-1 g, by the same solver
-    with the same settings, d(rhs) = u and d(weights) = -u chi. They are right as far
-    as both solves have converged.
-
-    Args:
-        rhs: float `(batch, x, y, z, channel)`.
-        weights: float > 0 `(batch, x, y, z, 1)`.
-        normal: float >= 0 `(batch, x, y, z // 2 + 1)`, half spectrum; geometry, gets
-            no gradient.
-        initial: like `rhs`, the first guess; gets no gradient.
-        settings: `SolverSettings`.
-
-    Returns:
-        chi, like `rhs`; iterations, int32 `(batch,)`; relative residual, float
-        `(batch,)`.
-    """
-
-    @tf.custom_gradient
-    def differentiable(rhs, weights):
-        chi, iterations, residual = _solve(rhs, weights, normal, initial, settings)
-
-        def gradient(upstream, *_):
-            u, _, _ = _solve(upstream, weights, normal, None, settings)
-            return u, -tf.reduce_sum(u * chi, axis=-1, keepdims=True)
-
-        return (chi, iterations, residual), gradient
-
-    return differentiable(rhs, weights)
 
 
 @keras.saving.register_keras_serializable(package="spinet_tf")
@@ -151,6 +70,8 @@ class DataConsistency(keras.layers.Layer):
         mask: float `(batch, x, y, z, 1)`, where y is known; y is zero elsewhere.
             Defaults to None: y is known everywhere.
         strength: float > 0 `(batch, 1, 1, 1, 1)`, multiplies lambda. Defaults to 1.
+        emphasis: float > 0 `(1, x, y, z // 2 + 1)`, half spectrum of G. Defaults to
+            None: G = 1.
 
     Returns:
         A `ConsistentSusceptibility`.
@@ -174,14 +95,24 @@ class DataConsistency(keras.layers.Layer):
         self.built = True
 
     def call(
-        self, adjoint_field, kernel, susceptibility, denoised, mask=None, strength=1.0
+        self,
+        adjoint_field,
+        kernel,
+        susceptibility,
+        denoised,
+        mask=None,
+        strength=1.0,
+        emphasis=None,
     ):
+        def minded(volume):
+            return emphasised(volume, emphasis, self.transform)
+
         normal = tf.square(kernel)
         estimate = denoised
         settings = SolverSettings(self.tolerance, self.max_iterations, self.transform)
         total_iterations = 0
         for _ in range(self.mm_steps):
-            weights = self.penalty(susceptibility - denoised)
+            weights = self.penalty(minded(susceptibility - denoised))
             scaled = strength * self.penalty.lambda_ * weights
             data = adjoint_field
             if mask is not None:
@@ -189,11 +120,12 @@ class DataConsistency(keras.layers.Layer):
                 unknown = (1 - mask) * predicted
                 data += filter_volume(unknown, kernel, self.transform)
             susceptibility, iterations, residual = solve_weighted(
-                data + scaled * denoised,
+                data + minded(scaled * minded(denoised)),
                 scaled,
                 normal,
                 susceptibility,
                 settings,
+                emphasis,
             )
             estimate = susceptibility
             total_iterations += iterations

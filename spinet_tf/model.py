@@ -46,10 +46,13 @@ class SpiNetQSM(keras.Model):
         fill_outside: bool, whether the field outside the mask counts as unknown and
             is filled in from the estimate, rather than as measured, which is what was
             published. Defaults to False.
-        reference_noise: float > 0 [ppm]. Lambda is for fields of this noise and more;
-            for less it shrinks with the square of the noise, which each field tells
-            itself (`spinet_tf.noise_level`). Defaults to None: one lambda for all,
-            which is what was published.
+        reference_noise: float > 0 [ppm]. Lambda is for fields of this noise and goes
+            with a field's own, which the field tells itself
+            (`spinet_tf.noise_level`). Defaults to None: one lambda for all, which is
+            what was published.
+        penalty_order: float, 0 to 4. Lambda goes with |k| to this power
+            (`spinet_tf.problem.penalty_emphasis`). Defaults to 0: the same at all
+            frequencies, which is what was published.
         tolerance: float in [0, 1), relative residual of each solve. Defaults to 1e-4.
         max_iterations: int, 1 to 10000, limit of each solve. Defaults to 30.
 
@@ -88,6 +91,7 @@ class SpiNetQSM(keras.Model):
         dc_value=0.0,
         fill_outside=False,
         reference_noise=None,
+        penalty_order=0.0,
         tolerance=1e-4,
         max_iterations=30,
         **kwargs,
@@ -103,6 +107,7 @@ class SpiNetQSM(keras.Model):
         self.dc_value = dc_value
         self.fill_outside = fill_outside
         self.reference_noise = reference_noise
+        self.penalty_order = penalty_order
         self.tolerance, self.max_iterations = tolerance, max_iterations
         check_arguments(self)
 
@@ -124,7 +129,12 @@ class SpiNetQSM(keras.Model):
     def prepare(self, inputs):
         """The `Problem` of these inputs (see the class for them)."""
         return make_problem(
-            inputs, self.dipole, self.channels, self.fill_outside, self.reference_noise
+            inputs,
+            self.dipole,
+            self.channels,
+            self.fill_outside,
+            self.reference_noise,
+            self.penalty_order,
         )
 
     def denoise(self, susceptibility, training=False, network=None):
@@ -179,6 +189,7 @@ class SpiNetQSM(keras.Model):
             denoised,
             problem.mask if self.fill_outside else None,
             problem.strength,
+            problem.emphasis,
         )
         return Unroll(
             problem.mask * consistent.susceptibility, denoised, *consistent[1:]

@@ -5,6 +5,7 @@ import math
 MOST = {"unrolls": 100, "mm_steps": 100, "max_iterations": 10_000}
 INTEGERS = {**MOST, "filters": math.inf, "blocks": math.inf}
 FINITE = ("chi_mean", "dc_value", "initial_lambda", "initial_p")
+MOST_ORDER = 4
 SWITCHES = ("residual", "batch_norm", "learn_p", "fill_outside")
 
 
@@ -32,6 +33,9 @@ def check_arguments(network):
     noise = network.reference_noise
     if noise is not None and not (_is_finite(noise) and noise > 0):
         _refuse("reference_noise", noise, "a finite number > 0, or None")
+    order = network.penalty_order
+    if not (_is_finite(order) and 0 <= order <= MOST_ORDER):
+        _refuse("penalty_order", order, f"a number from 0 to {MOST_ORDER}")
     for name in ("tolerance", "dropout"):
         value = getattr(network, name)
         if not (_is_finite(value) and 0 <= value < 1):

@@ -11,6 +11,7 @@ import tensorflow as tf
 from spinet_tf.dipole_kernel import half_spectrum_weights
 from spinet_tf.dipole_operator import filter_volume
 from spinet_tf.fourier import FFT, matrix_size_of
+from spinet_tf.frequencies import squared_frequencies
 
 LARGEST_D = 0.05
 LOWEST_FREQUENCY = 0.3  # cycles a voxel
@@ -31,7 +32,7 @@ def noise_level(local_field, mask, kernel, transform=FFT):
     """
     matrix_size = matrix_size_of(local_field)
     dtype = local_field.dtype
-    squared = _squared_frequencies(matrix_size, dtype)
+    squared = squared_frequencies(matrix_size, dtype)
     blur = tf.exp(-2 * (math.pi * EDGE) ** 2 * squared)[tf.newaxis]
     inside = filter_volume(mask, blur, transform)
     window = mask * tf.square(tf.nn.relu(2 * inside - 1))
@@ -47,15 +48,3 @@ def noise_level(local_field, mask, kernel, transform=FFT):
         share * tf.reduce_sum(tf.square(window), volume),
     )
     return tf.sqrt(variance)
-
-
-def _squared_frequencies(matrix_size, dtype):
-    """`(x, y, z // 2 + 1)` [cycles a voxel, squared]."""
-
-    def axis(size, half):
-        index = tf.range(size // 2 + 1 if half else size)
-        index = tf.minimum(index, size - index)
-        return tf.square(tf.cast(index, dtype) / tf.cast(size, dtype))
-
-    x, y, z = (axis(matrix_size[i], half=i == 2) for i in range(3))
-    return x[:, tf.newaxis, tf.newaxis] + y[:, tf.newaxis] + z

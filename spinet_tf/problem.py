@@ -4,9 +4,13 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from spinet_tf.frequencies import squared_frequencies
 from spinet_tf.noise_level import noise_level
 
-LEAST_STRENGTH = 0.05  # of lambda, however little noise there is
+# Of lambda, however little or much noise there is.
+LEAST_STRENGTH, MOST_STRENGTH = 0.05, 3.0
+MIDDLE_FREQUENCY = 0.15  # cycles a voxel, where lambda is what it is
+LEAST_RELATIVE = 1e-3  # of its square; keeps the system definite at k = 0
 
 
 class Problem(NamedTuple):
@@ -17,12 +21,15 @@ class Problem(NamedTuple):
         kernel: float `(batch, x, y, z // 2 + 1)`, half spectrum of D.
         mask: float `(batch, x, y, z, 1)`, 0 or 1.
         strength: float `(batch, 1, 1, 1, 1)`, what the field's noise makes of lambda.
+        emphasis: float `(1, x, y, z // 2 + 1)`, half spectrum of G in the penalty; None
+            for G = 1.
     """
 
     adjoint_field: tf.Tensor
     kernel: tf.Tensor
     mask: tf.Tensor
     strength: tf.Tensor
+    emphasis: tf.Tensor | None
 
     @property
     def start(self):
@@ -48,7 +55,14 @@ class Unroll(NamedTuple):
     relative_residual: tf.Tensor
 
 
-def make_problem(inputs, dipole, channels=1, fill_outside=False, reference_noise=None):
+def make_problem(
+    inputs,
+    dipole,
+    channels=1,
+    fill_outside=False,
+    reference_noise=None,
+    penalty_order=0.0,
+):
     """The `Problem` of a batch of scans.
 
     Args:
@@ -57,8 +71,9 @@ def make_problem(inputs, dipole, channels=1, fill_outside=False, reference_noise
         channels: 1 or 2, of the susceptibility. Defaults to 1.
         fill_outside: bool, whether the field outside the mask counts as unknown.
             Defaults to False.
-        reference_noise: float > 0 [ppm], under which lambda shrinks. Defaults to None:
-            it never does.
+        reference_noise: float > 0 [ppm], the noise that lambda is for; it follows the
+            field's own. Defaults to None: it does not.
+        penalty_order: float >= 0, see `penalty_emphasis`. Defaults to 0: G = 1.
 
     Returns:
         `Problem`.
@@ -78,11 +93,36 @@ def make_problem(inputs, dipole, channels=1, fill_outside=False, reference_noise
     else:
         noise = noise_level(field, mask, kernel, dipole.transform)
         strength = penalty_strength(noise, reference_noise)
-    return Problem(adjoint, kernel, mask, strength)
+    emphasis = None
+    if penalty_order:
+        emphasis = penalty_emphasis(tf.shape(field)[1:4], penalty_order, field.dtype)
+    return Problem(adjoint, kernel, mask, strength, emphasis)
+
+
+def penalty_emphasis(matrix_size, order, dtype):
+    """How much the penalty minds a frequency: (|k| / 0.15)^(order / 2).
+
+    What a denoiser gets wrong falls steeply with the frequency, as susceptibility
+    itself does: at low ones the field knows better, at high ones the denoiser.
+
+    Args:
+        matrix_size: int `(3,)`.
+        order: float > 0, of lambda in |k|.
+        dtype: float dtype.
+
+    Returns:
+        float > 0 `(1, x, y, z // 2 + 1)`, half spectrum.
+    """
+    relative = squared_frequencies(matrix_size, dtype) / MIDDLE_FREQUENCY**2
+    emphasis = tf.pow(tf.maximum(relative, LEAST_RELATIVE), order / 4)
+    return emphasis[tf.newaxis]
 
 
 def penalty_strength(noise, reference_noise):
-    """What noise makes of lambda, `LEAST_STRENGTH` to 1.
+    """What noise makes of lambda, `LEAST_STRENGTH` to `MOST_STRENGTH`.
+
+    With a denoiser whose errors did not depend on the noise it would be its square.
+    They grow with it, and the noise itself is best on validation heads.
 
     Args:
         noise: float `(batch,)` [ppm].
@@ -91,6 +131,6 @@ def penalty_strength(noise, reference_noise):
     Returns:
         float `(batch, 1, 1, 1, 1)`.
     """
-    strength = tf.square(noise / reference_noise)
-    strength = tf.clip_by_value(strength, LEAST_STRENGTH, 1.0)
+    strength = noise / reference_noise
+    strength = tf.clip_by_value(strength, LEAST_STRENGTH, MOST_STRENGTH)
     return strength[:, None, None, None, None]

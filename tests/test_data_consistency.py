@@ -3,90 +3,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from spinet_tf.data_consistency import (
-    DataConsistency,
-    SolverSettings,
-    solve_weighted,
-)
+from spinet_tf.data_consistency import DataConsistency
 from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.dipole_operator import filter_volume
 from spinet_tf.schatten_norm import SchattenNorm
-from tests.grids import GRIDS, geometry, random_volume
-
-CONVERGED = SolverSettings(tolerance=1e-13, max_iterations=300)
-
-
-def problem(grid, channels=1, dtype=np.float64):
-    """Right side, weights, D^2 and a first guess for a batch of two geometries."""
-    rng = np.random.default_rng(0)
-    size, voxel_sizes, b0 = geometry(grid, dtype)
-    rhs, initial = (random_volume(rng, size, channels, dtype=dtype) for _ in range(2))
-    weights = (0.05 + rng.random((2, *size, 1))).astype(dtype)
-    normal = tf.square(dipole_kernel(size, voxel_sizes, b0))
-    return rhs, weights, normal, tf.constant(initial)
-
-
-def dense_operator(weights, normal, size):
-    """F^-1 D^2 F + weights of each sample as a matrix, column by column."""
-    count = int(np.prod(size))
-    columns = np.eye(count).reshape(count, *size, 1)
-    matrices = []
-    for sample in range(2):
-        spectrum = tf.repeat(normal[sample : sample + 1], count, axis=0)
-        filtered = filter_volume(tf.constant(columns), spectrum).numpy()
-        matrices.append(
-            filtered.reshape(count, count).T + np.diag(weights[sample].ravel())
-        )
-    return np.stack(matrices)
-
-
-@pytest.mark.parametrize("channels", [1, 2])
-@pytest.mark.parametrize("grid", GRIDS)
-def test_equals_a_dense_solve(grid, channels):
-    rhs, weights, normal, initial = problem(grid, channels)
-    chi, _, residual = solve_weighted(rhs, weights, normal, initial, CONVERGED)
-    matrices = dense_operator(weights, normal, rhs.shape[1:4])
-    np.testing.assert_allclose(matrices, np.swapaxes(matrices, 1, 2), atol=1e-14)
-    expected = np.linalg.solve(matrices, rhs.reshape(2, -1, channels))
-    np.testing.assert_allclose(chi, expected.reshape(rhs.shape), atol=1e-10)
-    assert (residual.numpy() < 1e-12).all()
-
-
-def numerical_gradient(function, point, direction, step=1e-5):
-    """Central difference of a scalar function along a direction."""
-    return (function(point + step * direction) - function(point - step * direction)) / (
-        2 * step
-    )
-
-
-@pytest.mark.parametrize("channels", [1, 2])
-def test_solve_gradients_by_finite_differences(channels):
-    rhs, weights, normal, initial = problem("mixed", channels)
-    rng = np.random.default_rng(1)
-    upstream = random_volume(rng, rhs.shape[1:4], channels)
-
-    @tf.function
-    def loss(rhs, weights):
-        chi, _, _ = solve_weighted(rhs, weights, normal, initial, CONVERGED)
-        return tf.reduce_sum(upstream * chi)
-
-    rhs, weights = tf.constant(rhs), tf.constant(weights)
-    with tf.GradientTape() as tape:
-        tape.watch([rhs, weights])
-        value = loss(rhs, weights)
-    d_rhs, d_weights = tape.gradient(value, [rhs, weights])
-    direction = rng.standard_normal(rhs.shape)
-    np.testing.assert_allclose(
-        np.sum(d_rhs * direction),
-        numerical_gradient(lambda r: loss(r, weights), rhs, direction),
-        rtol=1e-7,
-    )
-    direction = rng.standard_normal(weights.shape)
-    np.testing.assert_allclose(
-        np.sum(d_weights * direction),
-        numerical_gradient(lambda w: loss(rhs, w), weights, direction),
-        rtol=1e-7,
-    )
+from tests.grids import geometry, random_volume
+from tests.test_weighted_solve import numerical_gradient, random_emphasis
 
 
 def layer_inputs(dtype=np.float64, channels=1):
@@ -107,12 +29,21 @@ def half_masks(shape):
 
 
 @pytest.mark.parametrize(
-    ("mm_steps", "p", "masked"),
-    [(1, 2.0, False), (1, 1.3, False), (3, 1.3, False), (1, 1.3, True), (2, 1.5, True)],
+    ("mm_steps", "p", "masked", "emphasised"),
+    [
+        (1, 2.0, False, False),
+        (1, 1.3, False, False),
+        (3, 1.3, False, False),
+        (1, 1.3, True, False),
+        (2, 1.5, True, False),
+        (2, 1.4, True, True),
+        (1, 2.0, False, True),
+    ],
 )
-def test_layer_gradients_by_finite_differences(mm_steps, p, masked):
+def test_layer_gradients_by_finite_differences(mm_steps, p, masked, emphasised):
     field, kernel, chi, denoised = layer_inputs()
     mask = tf.constant(half_masks(field.shape)) if masked else None
+    emphasis = random_emphasis(field.shape[1:4]) if emphasised else None
     penalty = SchattenNorm(0.1, p, dtype="float64")
     layer = DataConsistency(mm_steps, 1e-13, 300, penalty, dtype="float64")
     rng = np.random.default_rng(3)
@@ -121,7 +52,7 @@ def test_layer_gradients_by_finite_differences(mm_steps, p, masked):
     @tf.function
     def loss(field, chi, denoised):
         adjoint = filter_volume(field, kernel)
-        result = layer(adjoint, kernel, chi, denoised, mask)
+        result = layer(adjoint, kernel, chi, denoised, mask, emphasis=emphasis)
         return tf.reduce_sum(upstream * result.susceptibility)
 
     tensors = [field, chi, denoised]
@@ -195,17 +126,23 @@ def test_zero_sample_stays_zero_and_finite():
     assert all(np.isfinite(gradient).all() for gradient in gradients)
 
 
-def test_more_steps_lower_the_objective():
+@pytest.mark.parametrize("emphasised", [False, True])
+def test_more_steps_lower_the_objective(emphasised):
     """With the published weights W^2 the penalty's factor is 2 lambda / p."""
     field, kernel, chi, denoised = layer_inputs()
+    emphasis = random_emphasis(field.shape[1:4]) if emphasised else None
     penalty = SchattenNorm(0.1, 1.2, dtype="float64")
 
     def objective(mm_steps):
         layer = DataConsistency(mm_steps, 1e-12, 200, penalty, dtype="float64")
         adjoint = filter_volume(field, kernel)
-        result = layer(adjoint, kernel, chi, denoised).susceptibility
+        result = layer(adjoint, kernel, chi, denoised, emphasis=emphasis)
+        result = result.susceptibility
         misfit = filter_volume(result, kernel) - field
-        modulus = np.abs(result - denoised)
+        difference = result - denoised
+        if emphasised:
+            difference = filter_volume(difference, emphasis)
+        modulus = np.abs(difference)
         return float(tf.reduce_sum(misfit**2) + 0.2 / 1.2 * np.sum(modulus**1.2))
 
     values = [objective(steps) for steps in (1, 2, 4, 8)]
@@ -245,16 +182,3 @@ def test_config_round_trip():
     assert float(copy.penalty.p) == pytest.approx(1.1)
     with pytest.raises(ValueError, match="mm_steps=0"):
         DataConsistency(mm_steps=0)
-
-
-def test_the_preconditioner_saves_iterations():
-    """A narrow spread of weights, as a trained network has it; plain CG needs 30."""
-    rng = np.random.default_rng(4)
-    size = (24, 20, 22)
-    rhs = rng.standard_normal((1, *size, 1))
-    weights = 0.04 * np.exp(0.5 * rng.standard_normal((1, *size, 1)))
-    normal = tf.square(dipole_kernel(size, np.ones((1, 3)), [[0.0, 0.6, 0.8]]))
-    settings = SolverSettings(tolerance=1e-6, max_iterations=100)
-    _, iterations, residual = solve_weighted(rhs, weights, normal, 0 * rhs, settings)
-    assert residual[0] <= 1e-6
-    assert iterations[0] <= 20

@@ -23,6 +23,13 @@ VARIANTS = {
         "fill_outside": True,
         "reference_noise": 0.1,
     },
+    "shipped": {
+        "mm_steps": 2,
+        "initial_p": 1.6,
+        "fill_outside": True,
+        "reference_noise": 0.02,
+        "penalty_order": 1.0,
+    },
 }
 
 
@@ -82,8 +89,10 @@ def test_whether_the_field_outside_the_mask_matters(fill_outside):
     assert (difference == 0) == fill_outside
 
 
-@pytest.mark.parametrize(("noise", "strength"), [(0.002, 0.25), (0.02, 1.0)])
-def test_lambda_shrinks_with_the_noise(noise, strength):
+@pytest.mark.parametrize(
+    ("noise", "strength"), [(0.002, 0.5), (0.004, 1.0), (0.02, 3.0)]
+)
+def test_lambda_follows_the_noise(noise, strength):
     field, mask, _ = noisy_fields((noise, noise))
     inputs = {
         "local_field": field.astype("float32"),

@@ -97,6 +97,7 @@ NAN = float("nan")
         ("chi_std", -1, "chi_std must be a finite number > 0"),
         ("dc_value", "a", "dc_value must be a finite number"),
         ("tolerance", -1, "tolerance must be a number from 0 to below 1"),
+        ("penalty_order", NAN, "penalty_order must be a number from 0 to 4"),
         ("batch_norm", "a", "batch_norm must be True or False"),
     ],
 )

@@ -39,10 +39,12 @@ def test_tells_the_lambda_that_was_used():
         noise: Reconstructor(
             SpiNetQSM(filters=4, blocks=1, unrolls=1, reference_noise=noise)
         )(field, mask, VOXEL_SIZE, B0).lambda_
-        for noise in (None, 1e-6, 0.04)
+        for noise in (None, 1e-6, 0.02, 0.04)
     }
-    assert lambdas[None] == lambdas[1e-6] == pytest.approx(0.5)
-    assert lambdas[0.04] == pytest.approx(0.5 * (0.02 / 0.04) ** 2, rel=0.4)
+    assert lambdas[None] == pytest.approx(0.5)
+    assert lambdas[1e-6] == pytest.approx(0.5 * 3)
+    assert lambdas[0.02] == pytest.approx(2 * lambdas[0.04])
+    assert lambdas[0.04] == pytest.approx(0.5 / 2, rel=0.3)
 
 
 def test_equals_the_model_and_reports_each_unroll(model):

@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from spinet_tf.dipole_kernel import dipole_kernel
+from spinet_tf.dipole_operator import filter_volume
+from spinet_tf.weighted_solve import SolverSettings, solve_weighted
+from tests.grids import GRIDS, geometry, random_volume
+
+CONVERGED = SolverSettings(tolerance=1e-13, max_iterations=300)
+
+
+def problem(grid, channels=1, dtype=np.float64):
+    """Right side, weights, D^2 and a first guess for a batch of two geometries."""
+    rng = np.random.default_rng(0)
+    size, voxel_sizes, b0 = geometry(grid, dtype)
+    rhs, initial = (random_volume(rng, size, channels, dtype=dtype) for _ in range(2))
+    weights = (0.05 + rng.random((2, *size, 1))).astype(dtype)
+    normal = tf.square(dipole_kernel(size, voxel_sizes, b0))
+    return rhs, weights, normal, tf.constant(initial)
+
+
+def random_emphasis(size):
+    """Half spectrum of G, positive and symmetric."""
+    rng = np.random.default_rng(6)
+    impulse = np.zeros((1, *size, 1))
+    impulse[0, 0, 0, 0] = 1
+    kernel = impulse + 0.02 * rng.random(impulse.shape)
+    return tf.math.real(tf.signal.rfft3d(tf.constant(kernel[..., 0]))) + 0.5
+
+
+def dense_filter(spectrum, size):
+    """F^-1 S F of each sample as a matrix, column by column."""
+    count = int(np.prod(size))
+    columns = tf.constant(np.eye(count).reshape(count, *size, 1))
+    spectra = (tf.repeat(s[tf.newaxis], count, axis=0) for s in spectrum)
+    filtered = [filter_volume(columns, s).numpy() for s in spectra]
+    return np.stack([f.reshape(count, count).T for f in filtered])
+
+
+def dense_operator(weights, normal, emphasis, size):
+    """F^-1 D^2 F + G weights G of each sample as a matrix."""
+    diagonal = np.stack([np.diag(w.ravel()) for w in weights])
+    if emphasis is not None:
+        minded = dense_filter(emphasis, size)
+        diagonal = minded @ diagonal @ minded
+    return dense_filter(normal, size) + diagonal
+
+
+@pytest.mark.parametrize("emphasised", [False, True])
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("grid", GRIDS)
+def test_equals_a_dense_solve(grid, channels, emphasised):
+    rhs, weights, normal, initial = problem(grid, channels)
+    size = rhs.shape[1:4]
+    emphasis = random_emphasis(size) if emphasised else None
+    chi, _, residual = solve_weighted(
+        rhs, weights, normal, initial, CONVERGED, emphasis
+    )
+    matrices = dense_operator(weights, normal, emphasis, size)
+    np.testing.assert_allclose(matrices, np.swapaxes(matrices, 1, 2), atol=1e-14)
+    expected = np.linalg.solve(matrices, rhs.reshape(2, -1, channels))
+    np.testing.assert_allclose(chi, expected.reshape(rhs.shape), atol=1e-10)
+    assert (residual.numpy() < 1e-12).all()
+
+
+def numerical_gradient(function, point, direction, step=1e-5):
+    """Central difference of a scalar function along a direction."""
+    return (function(point + step * direction) - function(point - step * direction)) / (
+        2 * step
+    )
+
+
+@pytest.mark.parametrize("emphasised", [False, True])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_solve_gradients_by_finite_differences(channels, emphasised):
+    rhs, weights, normal, initial = problem("mixed", channels)
+    emphasis = random_emphasis(rhs.shape[1:4]) if emphasised else None
+    rng = np.random.default_rng(1)
+    upstream = random_volume(rng, rhs.shape[1:4], channels)
+
+    @tf.function
+    def loss(rhs, weights):
+        chi, _, _ = solve_weighted(rhs, weights, normal, initial, CONVERGED, emphasis)
+        return tf.reduce_sum(upstream * chi)
+
+    rhs, weights = tf.constant(rhs), tf.constant(weights)
+    with tf.GradientTape() as tape:
+        tape.watch([rhs, weights])
+        value = loss(rhs, weights)
+    d_rhs, d_weights = tape.gradient(value, [rhs, weights])
+    direction = rng.standard_normal(rhs.shape)
+    np.testing.assert_allclose(
+        np.sum(d_rhs * direction),
+        numerical_gradient(lambda r: loss(r, weights), rhs, direction),
+        rtol=1e-7,
+    )
+    direction = rng.standard_normal(weights.shape)
+    np.testing.assert_allclose(
+        np.sum(d_weights * direction),
+        numerical_gradient(lambda w: loss(rhs, w), weights, direction),
+        rtol=1e-7,
+    )
+
+
+def test_the_preconditioner_saves_iterations():
+    """A narrow spread of weights, as a trained network has it; plain CG needs 30."""
+    rng = np.random.default_rng(4)
+    size = (24, 20, 22)
+    rhs = rng.standard_normal((1, *size, 1))
+    weights = 0.04 * np.exp(0.5 * rng.standard_normal((1, *size, 1)))
+    normal = tf.square(dipole_kernel(size, np.ones((1, 3)), [[0.0, 0.6, 0.8]]))
+    settings = SolverSettings(tolerance=1e-6, max_iterations=100)
+    _, iterations, residual = solve_weighted(rhs, weights, normal, 0 * rhs, settings)
+    assert residual[0] <= 1e-6
+    assert iterations[0] <= 20
