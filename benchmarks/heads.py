@@ -24,6 +24,7 @@ def define_flags():
     flags.DEFINE_float(
         "reference_noise", None, "Another one [ppm]; 0: one lambda for all noise.", 0.0
     )
+    flags.DEFINE_float("penalty_order", None, "Another one.", 0.0, 4.0)
     flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "Of the CNN.")
 
 
@@ -42,11 +43,14 @@ def main(options):
     from spinet_tf.reconstruct import Reconstructor
 
     model = load_model(options.model or PRETRAINED)
+    others = {}
     if options.reference_noise is not None:
-        reference_noise = options.reference_noise or None
-        config = {**model.get_config(), "reference_noise": reference_noise}
+        others["reference_noise"] = options.reference_noise or None
+    if options.penalty_order is not None:
+        others["penalty_order"] = options.penalty_order
+    if others:
         weights = model.get_weights()
-        model = type(model).from_config(config)
+        model = type(model).from_config({**model.get_config(), **others})
         model.set_weights(weights)
     network = Reconstructor(model, options.precision)
     errors = MODEL_ERROR if options.model_error else FieldErrors(*[0] * 7)

@@ -103,6 +103,7 @@ def _prepare_spinet(arguments):
         "Lambda": model.lambda_,
         "P": model.p,
         "ReferenceNoise": model.reference_noise,
+        "PenaltyOrder": model.penalty_order,
         "DipoleAtZero": model.dc_value,
         "Precision": arguments.precision,
         "SolverTolerance": model.tolerance,

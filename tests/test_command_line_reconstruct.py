@@ -92,6 +92,7 @@ def test_read_json(scan):
         "LambdaUsed": pytest.approx(0.5),
         "P": pytest.approx(1.5),
         "ReferenceNoise": None,
+        "PenaltyOrder": 0.0,
         "DipoleAtZero": 0.0,
         "Precision": "float32",
         "SolverTolerance": 1e-4,

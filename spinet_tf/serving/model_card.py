@@ -52,6 +52,7 @@ def model_facts(model, precision, max_voxels):
         "Lambda": model.lambda_,
         "P": model.p,
         "ReferenceNoise": model.reference_noise,
+        "PenaltyOrder": model.penalty_order,
         "DipoleAtZero": model.dc_value,
         "SolverTolerance": model.tolerance,
         "Precision": precision,
@@ -78,5 +79,7 @@ def model_card(facts, notes=""):
         str.
     """
     noise = facts["ReferenceNoise"]
-    is_for = f" for a noise of {noise:g} ppm and more, less for less" if noise else ""
+    is_for = f" for {noise:g} ppm of noise, it goes with the field's" if noise else ""
+        f" for a noise of {noise:g} ppm, it goes with a field's own" if noise else ""
+    )
     return CARD.format(**facts, LambdaIsFor=is_for) + (f"\n{notes}" if notes else "")
