@@ -104,15 +104,16 @@ class DataConsistency(keras.layers.Layer):
         strength=1.0,
         emphasis=None,
     ):
-        def minded(volume):
+        def emphasise(volume):
             return emphasised(volume, emphasis, self.transform)
 
         normal = tf.square(kernel)
         estimate = denoised
+        target = emphasise(denoised)
         settings = SolverSettings(self.tolerance, self.max_iterations, self.transform)
         total_iterations = 0
         for _ in range(self.mm_steps):
-            weights = self.penalty(minded(susceptibility - denoised))
+            weights = self.penalty(emphasise(susceptibility) - target)
             scaled = strength * self.penalty.lambda_ * weights
             data = adjoint_field
             if mask is not None:
@@ -120,7 +121,7 @@ class DataConsistency(keras.layers.Layer):
                 unknown = (1 - mask) * predicted
                 data += filter_volume(unknown, kernel, self.transform)
             susceptibility, iterations, residual = solve_weighted(
-                data + minded(scaled * minded(denoised)),
+                data + emphasise(scaled * target),
                 scaled,
                 normal,
                 susceptibility,

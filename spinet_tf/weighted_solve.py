@@ -40,7 +40,7 @@ def _solve(rhs, weights, normal, initial, settings, emphasis):
     dft = settings.transform(matrix_size)
     voxel_weights = to_channels_first(weights)
     mean_weight = tf.reduce_mean(voxel_weights, axis=(2, 3, 4), keepdims=True)[:, 0]
-    minded = 1.0 if emphasis is None else dft.diagonal(emphasis)
+    g = 1.0 if emphasis is None else dft.diagonal(emphasis)
     squared = 1.0 if emphasis is None else tf.square(emphasis)
     inverse = dft.diagonal(1 / (normal + mean_weight * squared))
     diagonal = dft.diagonal(normal)
@@ -50,8 +50,8 @@ def _solve(rhs, weights, normal, initial, settings, emphasis):
         return dft.forward(to_channels_first(volume))
 
     def operator(spectrum):
-        weighted = voxel_weights * dft.inverse(minded * spectrum)
-        return diagonal * spectrum + minded * dft.forward(weighted)
+        weighted = voxel_weights * dft.inverse(g * spectrum)
+        return diagonal * spectrum + g * dft.forward(weighted)
 
     solution = conjugate_gradient(
         operator,
@@ -97,7 +97,7 @@ def solve_weighted(rhs, weights, normal, initial, settings, emphasis=None):
         `(batch,)`.
     """
 
-    def minded(volume):
+    def emphasise(volume):
         return emphasised(volume, emphasis, settings.transform)
 
     @tf.custom_gradient
@@ -108,7 +108,7 @@ def solve_weighted(rhs, weights, normal, initial, settings, emphasis=None):
 
         def gradient(upstream, *_):
             u, _, _ = _solve(upstream, weights, normal, None, settings, emphasis)
-            product = minded(u) * minded(chi)
+            product = emphasise(u) * emphasise(chi)
             return u, -tf.reduce_sum(product, axis=-1, keepdims=True)
 
         return (chi, iterations, residual), gradient

@@ -80,6 +80,4 @@ def model_card(facts, notes=""):
     """
     noise = facts["ReferenceNoise"]
     is_for = f" for {noise:g} ppm of noise, it goes with the field's" if noise else ""
-        f" for a noise of {noise:g} ppm, it goes with a field's own" if noise else ""
-    )
     return CARD.format(**facts, LambdaIsFor=is_for) + (f"\n{notes}" if notes else "")
