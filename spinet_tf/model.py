@@ -46,8 +46,8 @@ class SpiNetQSM(keras.Model):
         fill_outside: bool, whether the field outside the mask counts as unknown and
             is filled in from the estimate, rather than as measured, which is what was
             published. Defaults to False.
-        reference_noise: float > 0 [ppm]. Lambda is for fields of this noise and goes
-            with a field's own, which the field tells itself
+        reference_noise: float > 0 [ppm]. Lambda is for fields of this noise and follows
+            a field's own, which the field tells itself
             (`spinet_tf.noise_level`). Defaults to None: one lambda for all, which is
             what was published.
         penalty_order: float, 0 to 4. Lambda goes with |k| to this power

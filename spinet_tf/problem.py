@@ -7,8 +7,8 @@ import tensorflow as tf
 from spinet_tf.frequencies import squared_frequencies
 from spinet_tf.noise_level import noise_level
 
-# Of lambda, however little or much noise there is.
-LEAST_STRENGTH, MOST_STRENGTH = 0.05, 3.0
+UNSEEN = 0.0015  # ppm, errors of a field that its noise does not show
+MOST_STRENGTH = 3.0  # of lambda, however much noise there is
 MIDDLE_FREQUENCY = 0.15  # cycles a voxel, where lambda is what it is
 LEAST_RELATIVE = 1e-3  # of its square; keeps the system definite at k = 0
 
@@ -119,10 +119,10 @@ def penalty_emphasis(matrix_size, order, dtype):
 
 
 def penalty_strength(noise, reference_noise):
-    """What noise makes of lambda, `LEAST_STRENGTH` to `MOST_STRENGTH`.
+    """What noise makes of lambda, `MOST_STRENGTH` at most.
 
-    With a denoiser whose errors did not depend on the noise it would be its square.
-    They grow with it, and the noise itself is best on validation heads.
+    With a denoiser whose errors did not depend on the noise it would go with the
+    square. They grow with it, and this is best on validation heads.
 
     Args:
         noise: float `(batch,)` [ppm].
@@ -131,6 +131,6 @@ def penalty_strength(noise, reference_noise):
     Returns:
         float `(batch, 1, 1, 1, 1)`.
     """
-    strength = noise / reference_noise
-    strength = tf.clip_by_value(strength, LEAST_STRENGTH, MOST_STRENGTH)
+    strength = tf.sqrt(tf.square(noise) + UNSEEN**2) / reference_noise
+    strength = tf.minimum(strength, MOST_STRENGTH)
     return strength[:, None, None, None, None]
