@@ -7,7 +7,7 @@ import tensorflow as tf
 from spinet_tf.frequencies import squared_frequencies
 from spinet_tf.noise_level import noise_level
 
-UNSEEN = 0.0015  # ppm, errors of a field that its noise does not show
+UNSEEN = 0.002  # ppm, errors of a field that its noise does not show
 MOST_STRENGTH = 3.0  # of lambda, however much noise there is
 MIDDLE_FREQUENCY = 0.15  # cycles a voxel, where lambda is what it is
 LEAST_RELATIVE = 1e-3  # of its square; keeps the system definite at k = 0
@@ -121,8 +121,7 @@ def penalty_emphasis(matrix_size, order, dtype):
 def penalty_strength(noise, reference_noise):
     """What noise makes of lambda, `MOST_STRENGTH` at most.
 
-    With a denoiser whose errors did not depend on the noise it would go with the
-    square. They grow with it, and this is best on validation heads.
+    It goes with the variance of all errors of the field, as in the best linear filter.
 
     Args:
         noise: float `(batch,)` [ppm].
@@ -131,6 +130,6 @@ def penalty_strength(noise, reference_noise):
     Returns:
         float `(batch, 1, 1, 1, 1)`.
     """
-    strength = tf.sqrt(tf.square(noise) + UNSEEN**2) / reference_noise
+    strength = (tf.square(noise) + UNSEEN**2) / reference_noise**2
     strength = tf.minimum(strength, MOST_STRENGTH)
     return strength[:, None, None, None, None]

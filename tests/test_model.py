@@ -90,7 +90,7 @@ def test_whether_the_field_outside_the_mask_matters(fill_outside):
 
 
 @pytest.mark.parametrize(
-    ("noise", "strength"), [(0.002, 0.63), (0.004, 1.07), (0.02, 3.0)]
+    ("noise", "strength"), [(0.002, 0.5), (0.004, 1.25), (0.02, 3.0)]
 )
 def test_lambda_follows_the_noise(noise, strength):
     field, mask, _ = noisy_fields((noise, noise))
@@ -102,7 +102,7 @@ def test_lambda_follows_the_noise(noise, strength):
     }
     adaptive = small_model(reference_noise=0.004)
     found = np.ravel(adaptive.prepare(inputs).strength)
-    np.testing.assert_allclose(found, strength, rtol=0.2)
+    np.testing.assert_allclose(found, strength, rtol=0.3)
     weights = small_model().prepare(inputs).strength
     np.testing.assert_array_equal(np.ravel(weights), 1)
 
