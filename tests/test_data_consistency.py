@@ -173,6 +173,21 @@ def test_a_mask_of_ones_changes_nothing():
     np.testing.assert_array_equal(*(r.susceptibility for r in results))
 
 
+def test_p_of_two_with_an_emphasis_has_a_closed_form():
+    field, kernel, chi, denoised = layer_inputs()
+    emphasis = random_emphasis(field.shape[1:4])
+    penalty = SchattenNorm(0.1, 2.0, dtype="float64")
+    layer = DataConsistency(2, 1e-13, 300, penalty, dtype="float64")
+    strength = tf.reshape(tf.constant([0.5, 3.0], field.dtype), (2, 1, 1, 1, 1))
+    adjoint = filter_volume(field, kernel)
+    weight = penalty.lambda_ * strength[..., 0] * emphasis**2
+    expected = filter_volume(
+        adjoint + filter_volume(denoised, weight), 1 / (kernel**2 + weight)
+    )
+    result = layer(adjoint, kernel, chi, denoised, None, strength, emphasis)
+    np.testing.assert_allclose(result.susceptibility, expected, atol=1e-11)
+
+
 def test_config_round_trip():
     layer = DataConsistency(2, 1e-5, 17, SchattenNorm(0.2, 1.1))
     copy = keras.saving.deserialize_keras_object(

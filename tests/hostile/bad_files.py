@@ -1,10 +1,19 @@
-"""Files that are no volume, for one of several scans."""
+"""Files that are no volume, for one of several scans, and JSON files that are none."""
 
 import gzip
 import os
 
 import nibabel
 import numpy as np
+
+BROKEN_JSON = {
+    "nothing": "",
+    "not JSON": "{'Units': 'ppm'}",
+    "a list": "[]",
+    "no UTF-8": b"\xff\xfe{}",
+    "nested lists": "[" * 100_000 + "]" * 100_000,
+    "50 MB": '{"Name": "' + "x" * 5 * 10**7 + '"}',
+}
 
 
 def fields(scan):

@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 
+from tests.hostile import bad_files
 from tests.hostile.bids_trees import BAD, WRITTEN, bids, write_tree
 from tests.hostile.case import ACCEPTED, EITHER, LISTED, REFUSED, Case
 
@@ -36,12 +37,7 @@ def _case(name, spoil, words=bids, named="", expected=REFUSED, written=()):
 
 def _descriptions():
     contents = {
-        "nothing": "",
-        "not JSON": "{'a': 1}",
-        "a list": "[]",
-        "no UTF-8": b"\xff\xfe{}",
-        "nested lists": "[" * 100_000 + "]" * 100_000,
-        "50 MB": '{"Name": "' + "x" * 5 * 10**7 + '"}',
+        **bad_files.BROKEN_JSON,
         "BIDSVersion of a list": '{"BIDSVersion": [[1]]}',
         "BIDSVersion of a path": '{"BIDSVersion": "../../../etc/passwd"}',
         "BIDSVersion NaN": '{"BIDSVersion": NaN}',

@@ -84,12 +84,7 @@ def _sidecars():
     deep = 400
     huge = int("9" * 4000)
     contents = {
-        "nothing": "",
-        "not JSON": "{'Units': 'ppm'}",
-        "a list": "[]",
-        "no UTF-8": b"\xff\xfe{}",
-        "nested lists": "[" * 100_000 + "]" * 100_000,
-        "50 MB": '{"a": "' + "x" * 5 * 10**7 + '"}',
+        **bad_files.BROKEN_JSON,
         "a number of 10000 digits": '{"EchoTime": ' + "9" * 10_000 + "}",
         "nested Resolution": '{"Resolution": ' + "[" * deep + "]" * deep + "}",
     }

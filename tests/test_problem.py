@@ -1,0 +1,18 @@
+import numpy as np
+import pytest
+
+from spinet_tf.problem import penalty_emphasis
+from tests.grids import GRIDS
+
+
+@pytest.mark.parametrize("order", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("grid", GRIDS)
+def test_lambda_goes_with_the_frequency(grid, order):
+    size, _ = GRIDS[grid]
+    axes = [np.fft.fftfreq(n) for n in size[:2]] + [np.fft.rfftfreq(size[2])]
+    k = np.sqrt(sum(x**2 for x in np.meshgrid(*axes, indexing="ij")))
+    squared = penalty_emphasis(size, order, "float64").numpy()[0] ** 2
+    assert 0 < squared[0, 0, 0] < squared.ravel()[1:].min()
+    np.testing.assert_allclose(
+        squared.ravel()[1:], (k.ravel()[1:] / 0.15) ** order, rtol=1e-12
+    )
