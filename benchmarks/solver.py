@@ -59,16 +59,19 @@ def solve(system, tolerance, warm=True, preconditioned=True, dtype="float32"):
     import tensorflow as tf
 
     from spinet_tf import weighted_solve as physics
+    from spinet_tf.dipole_operator import spectrum_of
 
-    *operator, initial = (tf.cast(v, dtype) for v in system)
+    rhs, weights, normal, initial = (tf.cast(v, dtype) for v in system)
     settings = physics.SolverSettings(tolerance, 500)
     solver = physics.conjugate_gradient
     if not preconditioned:
         solver = functools.partial(_unpreconditioned, solver)
     with mock.patch.object(physics, "conjugate_gradient", solver):
-        guess = initial if warm else None
-        chi, iterations, _ = physics.solve_weighted(*operator, guess, settings)
-    return chi.numpy(), int(iterations[0])
+        guess = physics.FirstGuess(spectrum_of(initial), initial) if warm else None
+        terms = [physics.Filtered(rhs, spectrum_of(rhs))]
+        system = physics.System(normal, weights)
+        solved = physics.solve_weighted(terms, system, guess, settings)
+    return solved.volume.numpy(), int(solved.iterations[0])
 
 
 def _unpreconditioned(solver, *arguments, preconditioner, **options):

@@ -12,8 +12,8 @@ class Solution(NamedTuple):
     Attributes:
         value: like `rhs`.
         iterations: int32 `(batch,)`, operator applications each sample needed.
-        relative_residual: float `(batch,)`, ||rhs - A x|| / ||rhs|| at the end, as
-            the recursion has it; 0 where rhs is 0, NaN where it is not finite.
+        relative_residual: float `(batch,)`, ||rhs - A x|| / scale at the end, as the
+            recursion has it; 0 where rhs is 0, NaN where it is not finite.
     """
 
     value: tf.Tensor
@@ -32,22 +32,18 @@ class _State(NamedTuple):
     active: tf.Tensor
 
 
-def batch_dot(a, b, weights=1):
+def batch_dot(a, b):
     """Real part of the inner product <a, b> of each sample.
 
     Args:
         a: float or complex `(batch, ...)`.
         b: like `a`.
-        weights: float, broadcast against `a`, of each product. Defaults to 1.
 
     Returns:
         float `(batch,)`.
     """
-    if a.dtype.is_complex:
-        product = tf.math.real(a) * tf.math.real(b) + tf.math.imag(a) * tf.math.imag(b)
-    else:
-        product = a * b
-    return tf.reduce_sum(weights * product, axis=tf.range(1, tf.rank(product)))
+    product = a * tf.math.conj(b)
+    return tf.math.real(tf.reduce_sum(product, axis=tf.range(1, tf.rank(product))))
 
 
 def conjugate_gradient(
@@ -56,6 +52,8 @@ def conjugate_gradient(
     *,
     preconditioner=None,
     initial=None,
+    initial_image=None,
+    scale=None,
     dot=batch_dot,
     tolerance=1e-6,
     max_iterations=100,
@@ -76,9 +74,13 @@ def conjugate_gradient(
         preconditioner: callable like `operator`, an approximation of A^-1, also
             self-adjoint and positive definite. Defaults to none.
         initial: like `rhs`, the first guess. Defaults to zero.
+        initial_image: like `rhs`, A of the first guess. Defaults to None: it is
+            computed.
+        scale: float `(batch,)`, what residuals are relative to; 0 only where rhs is.
+            Defaults to ||rhs||.
         dot: callable, two tensors like `rhs` to a float `(batch,)`: the inner
             product. Defaults to `batch_dot`.
-        tolerance: float; a sample stops when ||rhs - A x|| <= tolerance * ||rhs||.
+        tolerance: float; a sample stops when ||rhs - A x|| <= tolerance * scale.
             Defaults to 1e-6.
         max_iterations: int, limit for each sample. Defaults to 100.
 
@@ -108,13 +110,16 @@ def conjugate_gradient(
     rhs_norm = norm(rhs)
     solvable = rhs_norm != 0
     rounding = np.finfo(rhs_norm.dtype.as_numpy_dtype).eps
-    target = tf.maximum(tf.cast(tolerance, rhs_norm.dtype), rounding) * rhs_norm
+    scale = rhs_norm if scale is None else scale
+    target = tf.maximum(tf.cast(tolerance, rhs_norm.dtype), rounding) * scale
 
     if initial is None:
         value, residual = tf.zeros_like(rhs), rhs
     else:
-        value = initial * per_sample(tf.cast(solvable, rhs_norm.dtype))
-        residual = rhs - operator(value)
+        if initial_image is None:
+            initial_image = operator(initial)
+        kept = per_sample(tf.cast(solvable, rhs_norm.dtype))
+        value, residual = kept * initial, rhs - kept * initial_image
 
     def goes_on(state):
         return tf.reduce_any(state.active) & (state.step < max_iterations)
@@ -167,5 +172,5 @@ def conjugate_gradient(
     return Solution(
         end.value,
         end.iterations,
-        tf.math.divide_no_nan(end.residual_norm, rhs_norm),
+        tf.math.divide_no_nan(end.residual_norm, scale),
     )

@@ -4,11 +4,12 @@
 
 by majorization-minimization; each step solves a linear system
 
-    (Phi^H Phi + lambda W^2) chi = Phi^H y + lambda W^2 z
+    (Phi^H Phi + lambda W^2) d = Phi^H y - Phi^H Phi z,    chi = z + d
 
-(`spinet_tf.weighted_solve`). As in the published release W^2 = |chi - z|^(p - 2)
-carries no factor p/2, so that for p < 2 the steps minimise with 2 lambda / p in place
-of lambda.
+(`spinet_tf.weighted_solve`). W needs d, and its spectrum is at hand after a solve: so
+posed, it takes fewer transforms than for chi itself. As in the published release
+W^2 = |chi - z|^(p - 2) carries no factor p/2, so that for p < 2 the steps minimise with
+2 lambda / p in place of lambda.
 
 With an emphasis G, a real filter, the penalty is lambda ||G (chi - z)||_p^p, the system
 has G W^2 G in place of W^2, and W^2 = |G (chi - z)|^(p - 2).
@@ -27,10 +28,17 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from spinet_tf.dipole_operator import filter_volume
+from spinet_tf.dipole_operator import filter_volume, spectrum_of
 from spinet_tf.fourier import FFT
 from spinet_tf.schatten_norm import SchattenNorm
-from spinet_tf.weighted_solve import SolverSettings, emphasised, solve_weighted
+from spinet_tf.weighted_solve import (
+    Filtered,
+    FirstGuess,
+    SolverSettings,
+    System,
+    emphasised,
+    solve_weighted,
+)
 
 
 class ConsistentSusceptibility(NamedTuple):
@@ -104,35 +112,38 @@ class DataConsistency(keras.layers.Layer):
         strength=1.0,
         emphasis=None,
     ):
-        def emphasise(volume):
-            return emphasised(volume, emphasis, self.transform)
-
         normal = tf.square(kernel)
-        estimate = denoised
-        target = emphasise(denoised)
         settings = SolverSettings(self.tolerance, self.max_iterations, self.transform)
+
+        def transformed(volume):
+            return spectrum_of(volume, self.transform)
+
+        known = [
+            Filtered(adjoint_field, transformed(adjoint_field)),
+            Filtered(denoised, transformed(denoised), -normal),
+        ]
+        estimate = denoised
+        difference = susceptibility - denoised
+        spectrum = transformed(difference)
         total_iterations = 0
         for _ in range(self.mm_steps):
-            weights = self.penalty(emphasise(susceptibility) - target)
+            minded = emphasised(difference, spectrum, emphasis, self.transform)
+            weights = self.penalty(minded)
             scaled = strength * self.penalty.lambda_ * weights
-            data = adjoint_field
+            terms = known
             if mask is not None:
                 predicted = filter_volume(mask * estimate, kernel, self.transform)
                 unknown = (1 - mask) * predicted
-                data += filter_volume(unknown, kernel, self.transform)
-            susceptibility, iterations, residual = solve_weighted(
-                data + emphasise(scaled * target),
-                scaled,
-                normal,
-                susceptibility,
+                terms = [*known, Filtered(unknown, transformed(unknown), kernel)]
+            difference, spectrum, iterations, residual = solve_weighted(
+                terms,
+                System(normal, scaled, emphasis),
+                FirstGuess(spectrum, minded),
                 settings,
-                emphasis,
             )
-            estimate = susceptibility
+            estimate = denoised + difference
             total_iterations += iterations
-        return ConsistentSusceptibility(
-            susceptibility, weights, total_iterations, residual
-        )
+        return ConsistentSusceptibility(estimate, weights, total_iterations, residual)
 
     def get_config(self):
         return {

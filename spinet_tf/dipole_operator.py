@@ -17,7 +17,21 @@ def to_channels_last(volume):
     return tf.transpose(volume, (0, 2, 3, 4, 1))
 
 
-def filter_volume(volume, spectrum, transform=FFT):
+def spectrum_of(volume, transform=FFT):
+    """The spectrum of each channel; it gets no gradient.
+
+    Args:
+        volume: float `(batch, x, y, z, channel)`.
+        transform: class of `spinet_tf.fourier`. Defaults to `FFT`.
+
+    Returns:
+        What `transform` makes of it.
+    """
+    dft = transform(matrix_size_of(volume))
+    return dft.forward(to_channels_first(tf.stop_gradient(volume)))
+
+
+def filter_volume(volume, spectrum, transform=FFT, transformed=None):
     """Multiply the spectrum of each channel, F^-1 S F.
 
     With S real and S(k) = S(-k) the operation is its own adjoint, which gives the
@@ -27,20 +41,23 @@ def filter_volume(volume, spectrum, transform=FFT):
         volume: float `(batch, x, y, z, channel)`.
         spectrum: float `(batch, x, y, z // 2 + 1)`, half spectrum of S.
         transform: class of `spinet_tf.fourier`. Defaults to `FFT`.
+        transformed: `spectrum_of` the volume. Defaults to None: it is computed.
 
     Returns:
         The filtered volume, like `volume`.
     """
+    volume = tf.convert_to_tensor(volume)
+    if transformed is None:
+        transformed = spectrum_of(volume, transform)
 
     @tf.custom_gradient
     def differentiable(volume):
         dft = transform(matrix_size_of(volume))
-        transformed = dft.forward(to_channels_first(volume))
         filtered = dft.inverse(dft.diagonal(spectrum) * transformed)
         result = tf.ensure_shape(to_channels_last(filtered), volume.shape)
         return result, lambda upstream: filter_volume(upstream, spectrum, transform)
 
-    return differentiable(tf.convert_to_tensor(volume))
+    return differentiable(volume)
 
 
 @keras.saving.register_keras_serializable(package="spinet_tf")

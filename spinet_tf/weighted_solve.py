@@ -1,9 +1,10 @@
 """The linear system of data consistency, by conjugate gradients in k-space.
 
-    (F^-1 N F + G W G) chi = b
+    (F^-1 N F + G W G) d = b
 
 N is diagonal in k-space and W in space, so that an iteration costs one pair of
-transforms. G, diagonal in k-space too, costs none.
+transforms. G, diagonal in k-space too, costs none. The right side is a sum of filtered
+volumes whose spectra are known, and costs none either.
 """
 
 from typing import NamedTuple
@@ -11,9 +12,9 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from spinet_tf.conjugate_gradient import batch_dot, conjugate_gradient
-from spinet_tf.dipole_kernel import half_spectrum_weights
 from spinet_tf.dipole_operator import (
     filter_volume,
+    spectrum_of,
     to_channels_first,
     to_channels_last,
 )
@@ -24,7 +25,8 @@ class SolverSettings(NamedTuple):
     """How a solve is done; the forward and the backward solve share it.
 
     Attributes:
-        tolerance: float, relative residual at which a sample stops.
+        tolerance: float, at which a sample stops, of the residual relative to the terms
+            of the right side: the root of the sum of their squared norms.
         max_iterations: int, limit for each sample and solve.
         transform: class of `spinet_tf.fourier`. Defaults to `FFT`.
     """
@@ -34,83 +36,184 @@ class SolverSettings(NamedTuple):
     transform: type = FFT
 
 
-def _solve(rhs, weights, normal, initial, settings, emphasis):
-    """`solve_weighted` without gradients."""
-    matrix_size = matrix_size_of(rhs)
-    dft = settings.transform(matrix_size)
-    voxel_weights = to_channels_first(weights)
-    mean_weight = tf.reduce_mean(voxel_weights, axis=(2, 3, 4), keepdims=True)[:, 0]
-    g = 1.0 if emphasis is None else dft.diagonal(emphasis)
-    squared = 1.0 if emphasis is None else tf.square(emphasis)
-    inverse = dft.diagonal(1 / (normal + mean_weight * squared))
-    diagonal = dft.diagonal(normal)
-    multiplicity = half_spectrum_weights(matrix_size, rhs.dtype)
+class Filtered(NamedTuple):
+    """A term of the right side, F^-1 S F volume.
 
-    def transform(volume):
-        return dft.forward(to_channels_first(volume))
+    Attributes:
+        volume: float `(batch, x, y, z, channel)`; gets the gradient.
+        spectrum: `spectrum_of` the volume.
+        filter: float `(batch, x, y, z // 2 + 1)`, half spectrum of S; gets no gradient.
+            Defaults to None: S = 1.
+    """
 
-    def operator(spectrum):
-        weighted = voxel_weights * dft.inverse(g * spectrum)
-        return diagonal * spectrum + g * dft.forward(weighted)
-
-    solution = conjugate_gradient(
-        operator,
-        transform(rhs),
-        preconditioner=lambda spectrum: inverse * spectrum,
-        initial=None if initial is None else transform(initial),
-        dot=lambda a, b: batch_dot(a, b, multiplicity),
-        tolerance=settings.tolerance,
-        max_iterations=settings.max_iterations,
-    )
-    volume = to_channels_last(dft.inverse(solution.value))
-    volume = tf.ensure_shape(volume, rhs.shape)
-    return volume, solution.iterations, solution.relative_residual
+    volume: tf.Tensor
+    spectrum: tf.Tensor
+    filter: tf.Tensor | None = None
 
 
-def emphasised(volume, emphasis, transform=FFT):
-    """G volume; the volume itself without an emphasis."""
+class System(NamedTuple):
+    """F^-1 N F + G W G.
+
+    Attributes:
+        normal: float >= 0 `(batch, x, y, z // 2 + 1)`, half spectrum N; geometry, gets
+            no gradient.
+        weights: float > 0 `(batch, x, y, z, 1)`, W.
+        emphasis: float > 0 `(1, x, y, z // 2 + 1)`, half spectrum of G; gets no
+            gradient. Defaults to None: G = 1.
+    """
+
+    normal: tf.Tensor
+    weights: tf.Tensor
+    emphasis: tf.Tensor | None = None
+
+
+class FirstGuess(NamedTuple):
+    """Where a solve begins; gets no gradient.
+
+    Attributes:
+        spectrum: of d.
+        emphasised: float `(batch, x, y, z, channel)`, G d.
+    """
+
+    spectrum: tf.Tensor
+    emphasised: tf.Tensor
+
+
+class Solved(NamedTuple):
+    """What a solve gives.
+
+    Attributes:
+        volume: float `(batch, x, y, z, channel)`, d.
+        spectrum: of d; gets no gradient.
+        iterations: int32 `(batch,)`.
+        relative_residual: float `(batch,)`, see `SolverSettings`.
+    """
+
+    volume: tf.Tensor
+    spectrum: tf.Tensor
+    iterations: tf.Tensor
+    relative_residual: tf.Tensor
+
+
+def emphasised(volume, spectrum, emphasis, transform=FFT):
+    """G volume, of which the spectrum is known.
+
+    Args:
+        volume: float `(batch, x, y, z, channel)`.
+        spectrum: `spectrum_of` the volume.
+        emphasis: see `System`.
+        transform: class of `spinet_tf.fourier`. Defaults to `FFT`.
+
+    Returns:
+        Like `volume`.
+    """
     if emphasis is None:
         return volume
-    return filter_volume(volume, emphasis, transform)
+    return filter_volume(volume, emphasis, transform, spectrum)
 
 
-def solve_weighted(rhs, weights, normal, initial, settings, emphasis=None):
-    """Solve (F^-1 `normal` F + G `weights` G) chi = rhs.
+def half_spectrum_dot(a, b, size):
+    """Inner product of whole spectra, of which the halves are given.
+
+    All of the half counts twice but the zero and the Nyquist frequency.
+
+    Args:
+        a: float or complex `(batch, channel, x, y, z // 2 + 1)`.
+        b: like `a`.
+        size: int, voxels along z.
+
+    Returns:
+        float `(batch,)`, the real part.
+    """
+    zero = batch_dot(a[..., 0], b[..., 0])
+    nyquist = batch_dot(a[..., -1], b[..., -1])
+    return 2 * batch_dot(a, b) - zero - tf.cast(1 - size % 2, zero.dtype) * nyquist
+
+
+def _solve(terms, system, guess, settings):
+    """`solve_weighted` without gradients."""
+    example = terms[0].volume
+    matrix_size = matrix_size_of(example)
+    dft = settings.transform(matrix_size)
+    weights = to_channels_first(system.weights)
+    mean_weight = tf.reduce_mean(weights, axis=(2, 3, 4), keepdims=True)[:, 0]
+    g, squared = 1.0, 1.0
+    if system.emphasis is not None:
+        g, squared = dft.diagonal(system.emphasis), tf.square(system.emphasis)
+    inverse = dft.diagonal(1 / (system.normal + mean_weight * squared))
+    diagonal = dft.diagonal(system.normal)
+
+    def image(spectrum, in_space):
+        return diagonal * spectrum + g * dft.forward(weights * in_space)
+
+    def dot(a, b):
+        return half_spectrum_dot(a, b, matrix_size[2])
+
+    spectra = [
+        term.spectrum
+        if term.filter is None
+        else dft.diagonal(term.filter) * term.spectrum
+        for term in terms
+    ]
+    start = {}
+    if guess is not None:
+        start["initial"] = guess.spectrum
+        start["initial_image"] = image(
+            guess.spectrum, to_channels_first(guess.emphasised)
+        )
+    solution = conjugate_gradient(
+        lambda spectrum: image(spectrum, dft.inverse(g * spectrum)),
+        tf.add_n(spectra),
+        preconditioner=lambda spectrum: inverse * spectrum,
+        scale=tf.sqrt(tf.add_n([dot(spectrum, spectrum) for spectrum in spectra])),
+        dot=dot,
+        tolerance=settings.tolerance,
+        max_iterations=settings.max_iterations,
+        **start,
+    )
+    volume = to_channels_last(dft.inverse(solution.value))
+    return Solved(tf.ensure_shape(volume, example.shape), *solution)
+
+
+def solve_weighted(terms, system, guess, settings):
+    """Solve (F^-1 N F + G W G) d = the sum of the terms.
 
     The preconditioner is the operator with the weights replaced by their mean, which
     is diagonal in k-space. Gradients are implicit: with u = A^-1 g, by the same solver
-    with the same settings, d(rhs) = u and d(weights) = -(G u) (G chi). They are right
-    as far as both solves have converged.
+    with the same settings, a term S v has d(v) = S u, and d(W) = -(G u) (G d). They are
+    right as far as both solves have converged.
 
     Args:
-        rhs: float `(batch, x, y, z, channel)`.
-        weights: float > 0 `(batch, x, y, z, 1)`.
-        normal: float >= 0 `(batch, x, y, z // 2 + 1)`, half spectrum; geometry, gets
-            no gradient.
-        initial: like `rhs`, the first guess; gets no gradient.
+        terms: list of `Filtered`.
+        system: `System`.
+        guess: `FirstGuess`, or None to begin at zero.
         settings: `SolverSettings`.
-        emphasis: float > 0 `(1, x, y, z // 2 + 1)`, half spectrum of G; gets no
-            gradient. Defaults to None: G = 1.
 
     Returns:
-        chi, like `rhs`; iterations, int32 `(batch,)`; relative residual, float
-        `(batch,)`.
+        `Solved`.
     """
+    transform = settings.transform
 
-    def emphasise(volume):
-        return emphasised(volume, emphasis, settings.transform)
+    def emphasise(solved):
+        return emphasised(solved.volume, solved.spectrum, system.emphasis, transform)
 
     @tf.custom_gradient
-    def differentiable(rhs, weights):
-        chi, iterations, residual = _solve(
-            rhs, weights, normal, initial, settings, emphasis
-        )
+    def differentiable(weights, *volumes):
+        posed = system._replace(weights=weights)
+        solved = _solve(terms, posed, guess, settings)
 
         def gradient(upstream, *_):
-            u, _, _ = _solve(upstream, weights, normal, None, settings, emphasis)
-            product = emphasise(u) * emphasise(chi)
-            return u, -tf.reduce_sum(product, axis=-1, keepdims=True)
+            right_side = [Filtered(upstream, spectrum_of(upstream, transform))]
+            u = _solve(right_side, posed, None, settings)
+            product = emphasise(u) * emphasise(solved)
+            return -tf.reduce_sum(product, axis=-1, keepdims=True), *(
+                u.volume
+                if term.filter is None
+                else filter_volume(u.volume, term.filter, transform, u.spectrum)
+                for term in terms
+            )
 
-        return (chi, iterations, residual), gradient
+        return tuple(solved), gradient
 
-    return differentiable(rhs, weights)
+    volumes = [term.volume for term in terms]
+    return Solved(*differentiable(system.weights, *volumes))

@@ -3,8 +3,15 @@ import pytest
 import tensorflow as tf
 
 from spinet_tf.dipole_kernel import dipole_kernel
-from spinet_tf.dipole_operator import filter_volume
-from spinet_tf.weighted_solve import SolverSettings, solve_weighted
+from spinet_tf.dipole_operator import filter_volume, spectrum_of
+from spinet_tf.weighted_solve import (
+    Filtered,
+    FirstGuess,
+    SolverSettings,
+    System,
+    emphasised,
+    solve_weighted,
+)
 from tests.grids import GRIDS, geometry, random_volume
 
 CONVERGED = SolverSettings(tolerance=1e-13, max_iterations=300)
@@ -18,6 +25,17 @@ def problem(grid, channels=1, dtype=np.float64):
     weights = (0.05 + rng.random((2, *size, 1))).astype(dtype)
     normal = tf.square(dipole_kernel(size, voxel_sizes, b0))
     return rhs, weights, normal, tf.constant(initial)
+
+
+def first_guess(volume, emphasis=None):
+    spectrum = spectrum_of(volume)
+    return FirstGuess(spectrum, emphasised(volume, spectrum, emphasis))
+
+
+def right_side(volume, *filters):
+    """The volume through each filter, and as it is."""
+    spectrum = spectrum_of(volume)
+    return [Filtered(volume, spectrum, s) for s in (None, *filters)]
 
 
 def random_emphasis(size):
@@ -47,21 +65,28 @@ def dense_operator(weights, normal, emphasis, size):
     return dense_filter(normal, size) + diagonal
 
 
-@pytest.mark.parametrize("emphasised", [False, True])
+@pytest.mark.parametrize("with_emphasis", [False, True])
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("grid", GRIDS)
-def test_equals_a_dense_solve(grid, channels, emphasised):
-    rhs, weights, normal, initial = problem(grid, channels)
-    size = rhs.shape[1:4]
-    emphasis = random_emphasis(size) if emphasised else None
-    chi, _, residual = solve_weighted(
-        rhs, weights, normal, initial, CONVERGED, emphasis
+def test_equals_a_dense_solve(grid, channels, with_emphasis):
+    volume, weights, normal, initial = problem(grid, channels)
+    size = volume.shape[1:4]
+    emphasis = random_emphasis(size) if with_emphasis else None
+    solved = solve_weighted(
+        right_side(volume, -normal),
+        System(normal, weights, emphasis),
+        first_guess(initial, emphasis),
+        CONVERGED,
     )
     matrices = dense_operator(weights, normal, emphasis, size)
     np.testing.assert_allclose(matrices, np.swapaxes(matrices, 1, 2), atol=1e-14)
+    rhs = volume - filter_volume(volume, normal).numpy()
     expected = np.linalg.solve(matrices, rhs.reshape(2, -1, channels))
-    np.testing.assert_allclose(chi, expected.reshape(rhs.shape), atol=1e-10)
-    assert (residual.numpy() < 1e-12).all()
+    np.testing.assert_allclose(solved.volume, expected.reshape(rhs.shape), atol=1e-10)
+    np.testing.assert_allclose(
+        solved.spectrum, spectrum_of(expected.reshape(rhs.shape)), atol=1e-8
+    )
+    assert (solved.relative_residual.numpy() < 1e-12).all()
 
 
 def numerical_gradient(function, point, direction, step=1e-5):
@@ -71,18 +96,21 @@ def numerical_gradient(function, point, direction, step=1e-5):
     )
 
 
-@pytest.mark.parametrize("emphasised", [False, True])
+@pytest.mark.parametrize("with_emphasis", [False, True])
 @pytest.mark.parametrize("channels", [1, 2])
-def test_solve_gradients_by_finite_differences(channels, emphasised):
+def test_solve_gradients_by_finite_differences(channels, with_emphasis):
     rhs, weights, normal, initial = problem("mixed", channels)
-    emphasis = random_emphasis(rhs.shape[1:4]) if emphasised else None
+    emphasis = random_emphasis(rhs.shape[1:4]) if with_emphasis else None
+    guess = first_guess(initial, emphasis)
     rng = np.random.default_rng(1)
     upstream = random_volume(rng, rhs.shape[1:4], channels)
 
     @tf.function
-    def loss(rhs, weights):
-        chi, _, _ = solve_weighted(rhs, weights, normal, initial, CONVERGED, emphasis)
-        return tf.reduce_sum(upstream * chi)
+    def loss(volume, weights):
+        terms = right_side(volume, -normal)
+        system = System(normal, weights, emphasis)
+        solved = solve_weighted(terms, system, guess, CONVERGED)
+        return tf.reduce_sum(upstream * solved.volume)
 
     rhs, weights = tf.constant(rhs), tf.constant(weights)
     with tf.GradientTape() as tape:
@@ -111,6 +139,7 @@ def test_the_preconditioner_saves_iterations():
     weights = 0.04 * np.exp(0.5 * rng.standard_normal((1, *size, 1)))
     normal = tf.square(dipole_kernel(size, np.ones((1, 3)), [[0.0, 0.6, 0.8]]))
     settings = SolverSettings(tolerance=1e-6, max_iterations=100)
-    _, iterations, residual = solve_weighted(rhs, weights, normal, 0 * rhs, settings)
-    assert residual[0] <= 1e-6
-    assert iterations[0] <= 20
+    system = System(normal, weights)
+    solved = solve_weighted(right_side(rhs), system, None, settings)
+    assert solved.relative_residual[0] <= 1e-6
+    assert solved.iterations[0] <= 20
