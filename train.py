@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from datasets.loading import load_dataset
+from datasets.loading import load_dataset, only_coarse
 from spinet_cli.script import run_script
 from spinet_cli.training_flags import define_flags
 
@@ -98,10 +98,13 @@ def load_data(options):
             load_dataset(options.comparison, options.data_dir, split)
     share = f"train[:{100 * options.train_fraction:g}%]"
     some = f"validation[:{options.validation_examples}]"
-    return (
-        load_dataset(options.dataset, options.data_dir, share, options.scans_dir),
-        load_dataset(options.validation, options.data_dir, some, options.scans_dir),
+    training, validation = (
+        load_dataset(name, options.data_dir, split, options.scans_dir)
+        for name, split in ((options.dataset, share), (options.validation, some))
     )
+    if options.least_voxel_size:
+        training = only_coarse(training, options.least_voxel_size, options.dataset)
+    return training, validation
 
 
 def run(options, strategy):

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 NEEDED = {"susceptibility", "mask", "white_matter", "voxel_size"}
 
 # TensorFlow Datasets is imported in the functions: scripts tell of wrong flags first.
@@ -56,6 +58,31 @@ def load_dataset(name, data_dir, split, scans_dir=None):
     if not len(dataset):
         raise InputError(f"data set {name}, {split}: holds no example")
     return dataset
+
+
+def only_coarse(stored, least, name):
+    """The examples whose voxels are large enough, in the same order.
+
+    Args:
+        stored: `tf.data.Dataset` of stored examples.
+        least: float [mm], of the mean of a voxel's three edges.
+        name: str, of the data set, for the message.
+
+    Returns:
+        `tf.data.Dataset` of known length.
+
+    Raises:
+        InputError: none is.
+    """
+    import tensorflow as tf
+
+    from spinet_tf.errors import InputError
+
+    chosen = stored.filter(lambda e: tf.reduce_mean(e["voxel_size"]) >= least)
+    count = chosen.reduce(np.int64(0), lambda total, _: total + 1).numpy()
+    if not count:
+        raise InputError(f"data set {name}: no example has voxels of {least:g} mm")
+    return chosen.apply(tf.data.experimental.assert_cardinality(count))
 
 
 def _has_files(folder):

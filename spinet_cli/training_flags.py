@@ -21,6 +21,9 @@ def define_flags():
         "comparison", None, "Heads to compare with TKD and Tikhonov on at the end."
     )
     flags.DEFINE_float("train_fraction", 1.0, "Share of the training set.", 1e-6, 1.0)
+    flags.DEFINE_float(
+        "least_voxel_size", 0.0, "Leave out examples of finer voxels [mm].", 0.0
+    )
     flags.DEFINE_string("init_from", None, "A .keras model to start from.")
 
     flags.DEFINE_bool("physics", True, "False: one pass of the CNN, nothing else.")
