@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from datasets.loading import only_coarse
+from spinet_tf.errors import InputError
 from spinet_tf.field_simulation import FieldErrors, Seeds
 from spinet_tf.input_pipeline import (
     Share,
@@ -62,6 +64,17 @@ def test_a_later_start_sees_the_same_batches(stored, start):
     whole = batches(training_stream(stored, FieldErrors(), 2, 0), start + 3)
     resumed = batches(training_stream(stored, FieldErrors(), 2, 0, start=start), 3)
     assert_equal(whole[start:], resumed)
+
+
+def test_examples_of_fine_voxels_can_be_left_out(stored):
+    edges = [float(np.mean(example["voxel_size"])) for example in stored]
+    least = sorted(edges)[2]
+    coarse = only_coarse(stored, least, "some")
+    assert len(coarse) == 3
+    found = [float(np.mean(example["voxel_size"])) for example in coarse]
+    assert found == [edge for edge in edges if edge >= least]
+    with pytest.raises(InputError, match="some: no example has voxels of 9 mm"):
+        only_coarse(stored, 9, "some")
 
 
 def test_shares_make_up_each_batch(stored):
