@@ -11,6 +11,10 @@ UNSEEN = 0.002  # ppm, errors of a field that its noise does not show
 MOST_STRENGTH = 3.0  # of lambda, however much noise there is
 MIDDLE_FREQUENCY = 0.15  # cycles a voxel, where lambda is what it is
 LEAST_RELATIVE = 1e-3  # of its square; keeps the system definite at k = 0
+LOW_FREQUENCY = (
+    0.06  # cycles a voxel, below which a field holds other errors than noise
+)
+LOW_DOUBT = 0.5  # what these add to lambda at k = 0, relative to it
 
 
 class Problem(NamedTuple):
@@ -100,10 +104,12 @@ def make_problem(
 
 
 def penalty_emphasis(matrix_size, order, dtype):
-    """How much the penalty minds a frequency: (|k| / 0.15)^(order / 2).
+    """How much the penalty minds a frequency.
 
-    What a denoiser gets wrong falls steeply with the frequency, as susceptibility
-    itself does: at low ones the field knows better, at high ones the denoiser.
+    G^2 = (|k| / 0.15)^order + 0.5 exp(-(|k| / 0.06)^2). What a denoiser gets wrong falls
+    steeply with the frequency, as susceptibility itself does: at low ones the field
+    knows better, at high ones the denoiser. At the very lowest the field is not to be
+    relied on either, for what background removal has left behind is there.
 
     Args:
         matrix_size: int `(3,)`.
@@ -111,11 +117,12 @@ def penalty_emphasis(matrix_size, order, dtype):
         dtype: float dtype.
 
     Returns:
-        float > 0 `(1, x, y, z // 2 + 1)`, half spectrum.
+        G, float > 0 `(1, x, y, z // 2 + 1)`, half spectrum.
     """
-    relative = squared_frequencies(matrix_size, dtype) / MIDDLE_FREQUENCY**2
-    emphasis = tf.pow(tf.maximum(relative, LEAST_RELATIVE), order / 4)
-    return emphasis[tf.newaxis]
+    squared = squared_frequencies(matrix_size, dtype)
+    relative = tf.maximum(squared / MIDDLE_FREQUENCY**2, LEAST_RELATIVE)
+    doubt = LOW_DOUBT * tf.exp(-squared / LOW_FREQUENCY**2)
+    return tf.sqrt(tf.pow(relative, order / 2) + doubt)[tf.newaxis]
 
 
 def penalty_strength(noise, reference_noise):
