@@ -106,10 +106,10 @@ def make_problem(
 def penalty_emphasis(matrix_size, order, dtype):
     """How much the penalty minds a frequency.
 
-    G^2 = (|k| / 0.15)^order + 0.5 exp(-(|k| / 0.06)^2). What a denoiser gets wrong falls
-    steeply with the frequency, as susceptibility itself does: at low ones the field
-    knows better, at high ones the denoiser. At the very lowest the field is not to be
-    relied on either, for what background removal has left behind is there.
+    G^2 = (|k| / 0.15)^order + 0.5 exp(-(|k| / 0.06)^2). What a denoiser gets wrong
+    falls steeply with the frequency, as susceptibility itself does: at low ones the
+    field knows better, at high ones the denoiser. At the very lowest the field is not
+    to be relied on either, for what background removal has left behind is there.
 
     Args:
         matrix_size: int `(3,)`.
