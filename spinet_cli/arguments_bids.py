@@ -32,6 +32,7 @@ def add_bids(parser):
         "--participant-label",
         "--participant_label",
         nargs="+",
+        action="extend",
         metavar="LABEL",
         help="only these, with or without sub-",
     )
@@ -39,6 +40,7 @@ def add_bids(parser):
         "--session-label",
         "--session_label",
         nargs="+",
+        action="extend",
         metavar="LABEL",
         help="only these, with or without ses-",
     )

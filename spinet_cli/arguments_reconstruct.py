@@ -21,11 +21,12 @@ def add_reconstruct(parser):
         "--field",
         required=True,
         nargs="+",
+        action="extend",
         metavar="FILE",
         help="local field: .nii, .nii.gz, or .mat (file.mat:NAME for one of several); "
         "several files are reconstructed one after another",
     )
-    add_mask(files, nargs="+")
+    add_mask(files, several=True)
     files.add_argument(
         "--output",
         required=True,

@@ -16,13 +16,15 @@ def add_report(parser):
     )
 
 
-def add_mask(parser, nargs=None):
-    """Add `--mask` and `--mask-threshold`."""
+def add_mask(parser, several=False):
+    """Add `--mask`, one or several, and `--mask-threshold`."""
     meaning = "brain mask, 0 and 1, same grid"
-    if nargs:
+    options = {}
+    if several:
         meaning += "; one for all fields or one for each"
+        options = {"nargs": "+", "action": "extend"}
     parser.add_argument(
-        "--mask", required=True, nargs=nargs, metavar="FILE", help=meaning
+        "--mask", required=True, metavar="FILE", help=meaning, **options
     )
     add_mask_threshold(parser)
 

@@ -111,8 +111,8 @@ def test_a_mask_for_each(scan, tmp_path):
     fields = (scan / "field.nii.gz", scan / "half.nii")
     masks = (scan / "mask.nii.gz", write(tmp_path / "small.nii", smaller.astype("u1")))
     result = run_words(
-        *("reconstruct", "--method=tkd", "--field", *fields, "--mask", *masks),
-        *("--output", tmp_path / "maps"),
+        *("reconstruct", "--method=tkd", "--field", fields[0], "--field", fields[1]),
+        *("--mask", *masks, "--output", tmp_path / "maps"),
     )
     assert result.exit_code == 0, result.err
     assert "failed" not in result.err
