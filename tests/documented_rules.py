@@ -63,6 +63,7 @@ NO_PROGRAMS = (
     '#include "tensorflow',
     "fun floats(",
     "ppm = Hz",
+    "G^2 = ",
     "y = Phi chi",
     "voxel size = norms",
     "minimise over chi",
