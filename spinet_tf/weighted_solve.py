@@ -163,9 +163,10 @@ def _solve(terms, system, guess, settings):
         )
     solution = conjugate_gradient(
         lambda spectrum: image(spectrum, dft.inverse(g * spectrum)),
-        tf.add_n(spectra),
+        # `tf.add_n` adds in an order that depends on timing, with other last bits.
+        sum(spectra),
         preconditioner=lambda spectrum: inverse * spectrum,
-        scale=tf.sqrt(tf.add_n([dot(spectrum, spectrum) for spectrum in spectra])),
+        scale=tf.sqrt(sum(dot(spectrum, spectrum) for spectrum in spectra)),
         dot=dot,
         tolerance=settings.tolerance,
         max_iterations=settings.max_iterations,
