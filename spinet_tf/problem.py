@@ -11,9 +11,7 @@ UNSEEN = 0.002  # ppm, errors of a field that its noise does not show
 MOST_STRENGTH = 3.0  # of lambda, however much noise there is
 MIDDLE_FREQUENCY = 0.15  # cycles a voxel, where lambda is what it is
 LEAST_RELATIVE = 1e-3  # of its square; keeps the system definite at k = 0
-LOW_FREQUENCY = (
-    0.06  # cycles a voxel, below which a field holds other errors than noise
-)
+LOW_FREQUENCY = 0.06  # cycles a voxel; below it fields hold more than noise
 LOW_DOUBT = 0.5  # what these add to lambda at k = 0, relative to it
 
 

@@ -42,7 +42,8 @@ def run_litert(content, field, mask, voxel_size=VOXEL_SIZE, b0_direction=B0_DIRE
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_computes_what_keras_does(variant):
-    model = perturbed_model(**VARIANTS[variant])
+    # With p = 2 the preconditioner is exact, and the residual nothing but rounding.
+    model = perturbed_model(**{"initial_p": 1.5, **VARIANTS[variant]})
     field, mask = scan()
     expected = Reconstructor(model)(field, mask, VOXEL_SIZE, B0_DIRECTION)
     outputs = run_litert(convert(model, SIZE), field, mask)
@@ -56,10 +57,7 @@ def test_every_variant_computes_what_keras_does(variant):
     iterations = [unroll.iterations for unroll in expected.unrolls]
     assert np.abs(outputs["solver_iterations"] - iterations).max() <= 1
     residuals = [unroll.relative_residual for unroll in expected.unrolls]
-    rounding = np.finfo(np.float32).eps
-    np.testing.assert_allclose(
-        outputs["solver_residual"], residuals, rtol=0.5, atol=rounding
-    )
+    np.testing.assert_allclose(outputs["solver_residual"], residuals, rtol=0.5)
 
 
 def test_one_file_serves_every_geometry():
