@@ -6,7 +6,8 @@ from pathlib import Path
 from absl import flags
 
 from spinet_cli.script import run_script
-from spinet_tf.small_files import read_bytes
+
+# TensorFlow is imported in the functions: the script tells of wrong flags first.
 
 
 def define_flags():
@@ -90,6 +91,7 @@ def _matrix_size(text):
 def _notes(model_path, notes):
     """What the model's makers say of it: for the one that ships, its own card."""
     from spinet_tf.pretrained import PRETRAINED
+    from spinet_tf.small_files import read_bytes
 
     if notes:
         return read_bytes(notes).decode(errors="replace")

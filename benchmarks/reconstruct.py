@@ -7,9 +7,9 @@ is one of the paper's size with random weights. The floor is the CNN's convoluti
 alone, as many as in the reconstruction and of the whole volume, timed right after it in
 the same process. "Share" is what of these the mask makes necessary. The time a voxel
 is that of all cores together, which other work on them changes least. --whole_volume
-tells beside it what it takes with the CNN on the whole volume, and how far apart the
-two results are. Each configuration has a process of its own, so that peak memory is its
-own.
+tells beside it what it takes with the CNN on the whole volume, in all and a voxel, and
+how far apart the two results are. Each configuration has a process of its own, so that
+peak memory is its own.
 """
 
 import importlib.metadata
@@ -43,10 +43,11 @@ class Measurement(NamedTuple):
     """What was measured; times in seconds, memory in bytes.
 
     `total` is the reconstruction, of which `cnn` and `solve` are parts; `files` is
-    reading and writing, `start_up` imports, loading and tracing. `share` is that of
-    the whole volume's voxels that the CNN computes, `cpu` what all cores together spent
-    on the reconstruction. `whole` is the time with the CNN on all voxels, `difference`
-    the relative L2 difference of the results; both are None where not asked for.
+    reading and writing, `start_up` imports and loading, `tracing` what the first call
+    takes longer. `share` is that of the whole volume's voxels that the CNN computes,
+    `cpu` what all cores together spent on the reconstruction. `whole` is the time with
+    the CNN on all voxels, `whole_cpu` that of all cores together, `difference` the
+    relative L2 difference of the results; they are None where not asked for.
     """
 
     matrix_size: tuple[int, int, int]
@@ -55,12 +56,14 @@ class Measurement(NamedTuple):
     solve: float
     files: float
     start_up: float
+    tracing: float
     floor: float
     share: float
     iterations: list[int]
     peak_memory: float
     cpu: float
     whole: float | None = None
+    whole_cpu: float | None = None
     difference: float | None = None
 
 
@@ -101,11 +104,13 @@ def measure(configuration):
     chi = reconstruction.susceptibility
     with tempfile.TemporaryDirectory() as folder:
         write(f"{folder}/chi.nii.gz", chi, field, field.voxel_size, "chi")
-    whole = difference = None
+    whole = whole_cpu = difference = None
     if configuration.whole_volume:
         on_all = Reconstructor(*settings, whole_volume=True)
         on_all(*scan)
+        whole_cpu = time.process_time()
         result = on_all(*scan)
+        whole_cpu = time.process_time() - whole_cpu
         found, whole = result.susceptibility, result.seconds
         difference = float(np.linalg.norm(chi - found) / np.linalg.norm(found))
     return Measurement(
@@ -114,13 +119,15 @@ def measure(configuration):
         cnn=cnn,
         solve=solve,
         files=read.seconds + write.seconds,
-        start_up=start_up + first_call - reconstruction.seconds,
+        start_up=start_up,
+        tracing=first_call - reconstruction.seconds,
         floor=time_convolutions(reconstructor.model, chi.shape),
         share=cnn_share(reconstructor, scan[1]),
         iterations=[unroll.iterations for unroll in reconstruction.unrolls],
         peak_memory=peak * (1 if sys.platform == "darwin" else 1024),
         cpu=cpu,
         whole=whole,
+        whole_cpu=whole_cpu,
         difference=difference,
     )
 
@@ -188,6 +195,7 @@ HEADER = (
     "Solve",
     "Files",
     "Start-up",
+    "Tracing",
     "Floor",
     "Total / floor",
     "Share",
@@ -195,12 +203,17 @@ HEADER = (
     "Peak, GB",
     "CPU, ns a voxel",
 )
+WHOLE_HEADER = ("Whole, s", "Whole, ns a voxel", "Difference")
 
 
 def row(measured, precision):
     """Cells of a `Measurement`, in the order of `HEADER`."""
     x, y, z = measured.matrix_size
-    times = measured[1:7]
+    times = measured[1:8]
+
+    def per_voxel(seconds):
+        return f"{seconds / (x * y * z) * 1e9:.0f}"
+
     cells = [
         f"{x} x {y} x {z}, {precision}",
         *(f"{seconds:.2f}" for seconds in times),
@@ -208,10 +221,11 @@ def row(measured, precision):
         f"{measured.share:.2f}",
         " ".join(map(str, measured.iterations)),
         f"{measured.peak_memory / 1e9:.1f}",
-        f"{measured.cpu / (x * y * z) * 1e9:.0f}",
+        per_voxel(measured.cpu),
     ]
     if measured.whole is not None:
-        cells += [f"{measured.whole:.2f}", f"{measured.difference:.1e}"]
+        whole = f"{measured.whole:.2f}", per_voxel(measured.whole_cpu)
+        cells += [*whole, f"{measured.difference:.1e}"]
     return cells
 
 
@@ -226,7 +240,7 @@ def main(options):
         raise InputError("--field and --mask go together")
     tensorflow = importlib.metadata.version("tensorflow")
     print(f"{os.cpu_count()} cores, TensorFlow {tensorflow}\n")
-    header = HEADER + ("Whole, s", "Difference") * options.whole_volume
+    header = HEADER + WHOLE_HEADER * options.whole_volume
     print_row(header)
     print_row(["---"] * len(header))
     with tempfile.TemporaryDirectory() as folder:

@@ -6,6 +6,8 @@ that has everything: both faces of each axis and a voxel between them that none 
 reaches. Each voxel of a larger volume equals one of it.
 """
 
+import math
+
 import tensorflow as tf
 
 WIDE = tf.complex128
@@ -24,29 +26,21 @@ def background_size(matrix_size, reach):
     return tf.minimum(matrix_size, 2 * reach + 1)
 
 
-def background_in(box, background, matrix_size, first_axis=0):
+def background_in(box, background, matrix_size):
     """The background of a volume in a box of it.
 
     Args:
         box: int32 `(2, 3)`, first voxel and the one after the last.
         background: `(1, x, y, z, channel)` of `background_size`.
         matrix_size: int32 `(3,)`, of the volume.
-        first_axis: int, along which the box is the thinnest; it is no slower then.
-            Defaults to 0.
 
     Returns:
         `(1, x, y, z, channel)` of the box's size.
     """
-    edges = tf.shape(background)[1:4]
-    for axis in (first_axis, *({0, 1, 2} - {first_axis})):
-        middle = edges[axis] // 2
-        position = tf.range(box[0, axis], box[1, axis])
-        from_end = position - (matrix_size[axis] - edges[axis])
-        index = tf.maximum(tf.minimum(position, middle), from_end)
-        background = tf.gather(background, index, axis=axis + 1)
-    return background
+    return _gather(background, _voxels_of_background(box, background, matrix_size))
 
 
+@tf.function(autograph=False)
 def fill_background(volume, frame, keep, background, matrix_size):
     """Overwrite what lies outside of a box by the background.
 
@@ -61,35 +55,53 @@ def fill_background(volume, frame, keep, background, matrix_size):
         Like `volume`.
     """
     wide, background = _wide(volume), _wide(background)
-    shape = tf.shape(wide)
-    ends = tf.clip_by_value(keep, frame[0], frame[1])
+    sizes = tf.unstack(tf.shape(wide))
+    everywhere = _voxels_of_background(frame, background, matrix_size)
+    kept = tf.clip_by_value(keep, frame[0], frame[1]) - frame[0]
+    begins, ends = (tf.unstack(corner) for corner in tf.unstack(kept))
     for axis in range(3):
-        here = tf.constant([i == axis for i in range(3)])
-        for low, high in ((frame[0], ends[0]), (ends[1], frame[1])):
-            slab = tf.where(here, (low, high), frame)
-            values = background_in(slab, background, matrix_size, axis)
-            begin, end = tf.unstack((slab - frame[0])[:, axis])
-            wide = _write_slab(wide, axis, begin, end, values)
-    wide = tf.reshape(wide, shape)
+        for begin, end in ((0, begins[axis]), (ends[axis], sizes[axis + 1])):
+            voxels = list(everywhere)
+            voxels[axis] = voxels[axis][begin:end]
+            values = _gather(background, voxels, axis)
+            wide = _write_slab(wide, sizes, axis, begin, end, values)
+    wide = tf.reshape(wide, sizes)
     if wide.dtype != volume.dtype:
         wide = tf.bitcast(wide, volume.dtype)
     return tf.ensure_shape(tf.reshape(wide, tf.shape(volume)), volume.shape)
 
 
-def _write_slab(volume, axis, begin, end, values):
-    """Write `values` from `begin` to before `end` along an axis."""
-    shape = tf.shape(volume)
-    rows, row = tf.reduce_prod(shape[: axis + 1]), tf.reduce_prod(shape[axis + 2 :])
+def _voxels_of_background(box, background, matrix_size):
+    """For each axis, which voxels of the background are those of the box."""
+    edges, sizes = (tf.unstack(n) for n in (tf.shape(background)[1:4], matrix_size))
+    lows, highs = (tf.unstack(corner) for corner in tf.unstack(box))
+    voxels = []
+    for low, high, edge, size in zip(lows, highs, edges, sizes, strict=True):
+        position = tf.range(low, high)
+        from_end = position - (size - edge)
+        voxels.append(tf.maximum(tf.minimum(position, edge // 2), from_end))
+    return voxels
+
+
+def _gather(background, voxels, first_axis=0):
+    """These voxels along the axes; it is fastest to begin where they are fewest."""
+    for axis in sorted(range(3), key=lambda axis: axis != first_axis):
+        background = tf.gather(background, voxels[axis], axis=axis + 1)
+    return background
+
+
+def _write_slab(volume, sizes, axis, begin, end, values):
+    """Write `values` from `begin` to before `end` along an axis, as a matrix."""
+    rows, row = (math.prod(part) for part in (sizes[: axis + 1], sizes[axis + 2 :]))
     # In place where nothing else uses the volume, unlike any other way, but slow for
     # each element and dimension.
-    written = tf.raw_ops.TensorStridedSliceUpdate(
+    return tf.raw_ops.TensorStridedSliceUpdate(
         input=tf.reshape(volume, (rows, -1)),
         begin=(0, begin * row),
         end=(rows, end * row),
         strides=(1, 1),
         value=tf.reshape(values, (rows, (end - begin) * row)),
     )
-    return tf.reshape(written, shape)
 
 
 def _wide(volume):

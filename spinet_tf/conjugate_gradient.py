@@ -43,7 +43,7 @@ def batch_dot(a, b):
         float `(batch,)`.
     """
     product = a * tf.math.conj(b)
-    return tf.math.real(tf.reduce_sum(product, axis=tf.range(1, tf.rank(product))))
+    return tf.math.real(tf.reduce_sum(product, axis=list(range(1, len(a.shape)))))
 
 
 def conjugate_gradient(
@@ -94,8 +94,7 @@ def conjugate_gradient(
     precondition = preconditioner or tf.identity
 
     def per_sample(scalar):
-        ones = tf.ones((tf.rank(rhs) - 1,), tf.int32)
-        scalar = tf.reshape(scalar, tf.concat([tf.shape(scalar), ones], axis=0))
+        scalar = tf.reshape(scalar, (-1, *[1] * (len(rhs.shape) - 1)))
         if rhs.dtype.is_complex:
             return tf.complex(scalar, tf.zeros_like(scalar))
         return scalar

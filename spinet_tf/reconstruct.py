@@ -103,22 +103,20 @@ class Reconstructor:
         self.model = model.folded(PRECISIONS[precision])
         volume = tf.TensorSpec((None, None, None, None, 1), tf.float32)
         vector = tf.TensorSpec((None, 3), tf.float32)
-        self._prepare = tf.function(
-            self.model.prepare,
-            input_signature=[
-                {
-                    "local_field": volume,
-                    "mask": volume,
-                    "voxel_size": vector,
-                    "b0_direction": vector,
-                }
-            ],
-        )
-        self._denoise = tf.function(self.model.denoise, reduce_retracing=True)
+        # AutoGraph has nothing to convert here, which takes it a second.
+        graph = functools.partial(tf.function, reduce_retracing=True, autograph=False)
+        inputs = {
+            "local_field": volume,
+            "mask": volume,
+            "voxel_size": vector,
+            "b0_direction": vector,
+        }
+        self._prepare = graph(self.model.prepare, input_signature=[inputs])
+        self._denoise = graph(self.model.denoise)
         outside = -self.model.chi_mean / self.model.chi_std
         self._tiled = TiledDenoiser(self.model.denoiser, outside)
-        self._fit = tf.function(self.model.fit_data, reduce_retracing=True)
-        self._predict_field = tf.function(self.model.dipole, reduce_retracing=True)
+        self._fit = graph(self.model.fit_data)
+        self._predict_field = graph(self.model.dipole)
 
     def __call__(self, local_field, mask, voxel_size, b0_direction, progress=None):
         """Reconstruct one volume.
@@ -246,6 +244,8 @@ def data_consistency_error(predicted_field, local_field, mask):
     Returns:
         A float; 0 where the field is zero.
     """
-    norm = np.linalg.norm(np.asarray(mask * local_field, np.float64))
-    error = np.linalg.norm(np.asarray(mask * (predicted_field - local_field)))
+    inside = np.asarray(mask) != 0
+    field = np.asarray(local_field)[inside].astype(np.float64)
+    norm = np.linalg.norm(field)
+    error = np.linalg.norm(np.asarray(predicted_field)[inside] - field)
     return float(error / norm) if norm else 0.0

@@ -94,7 +94,8 @@ class SchattenNorm(keras.layers.Layer):
 
     def call(self, difference):
         squared = tf.reduce_sum(tf.square(difference), axis=-1, keepdims=True)
-        return tf.pow(squared + self.epsilon**2, self.p / 2 - 1)
+        # `tf.pow` takes five times as long.
+        return tf.exp((self.p / 2 - 1) * tf.math.log(squared + self.epsilon**2))
 
     def get_config(self):
         return {

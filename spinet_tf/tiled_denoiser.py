@@ -25,6 +25,7 @@ class TiledDenoiser:
         volume = (1, None, None, None, denoiser.channels)
         self._run_tile = tf.function(
             self._run_tile,
+            autograph=False,
             input_signature=[
                 tf.TensorSpec(volume, denoiser.compute_dtype),
                 tf.TensorSpec((denoiser.blocks + 2, 2, 3), tf.int32),
