@@ -25,6 +25,7 @@ def define_flags():
         "reference_noise", None, "Another one [ppm]; 0: one lambda for all noise.", 0.0
     )
     flags.DEFINE_float("penalty_order", None, "Another one.", 0.0, 4.0)
+    flags.DEFINE_float("tolerance", None, "Another one, of the solver.", 0.0, 0.5)
     flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "Of the CNN.")
 
 
@@ -46,8 +47,9 @@ def main(options):
     others = {}
     if options.reference_noise is not None:
         others["reference_noise"] = options.reference_noise or None
-    if options.penalty_order is not None:
-        others["penalty_order"] = options.penalty_order
+    for name in ("penalty_order", "tolerance"):
+        if getattr(options, name) is not None:
+            others[name] = getattr(options, name)
     if others:
         weights = model.get_weights()
         model = type(model).from_config({**model.get_config(), **others})

@@ -84,8 +84,8 @@ def _browse(page, folder, *flags):
         [
             *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu"),
             *("--disable-background-networking", "--host-rules=MAP * ~NOTFOUND"),
-            *("--enable-logging=stderr", "--virtual-time-budget=5000"),
-            "--hide-scrollbars",
+            *("--enable-logging=stderr", "--virtual-time-budget=20000"),
+            *("--hide-scrollbars", "--run-all-compositor-stages-before-draw"),
             *(f"--user-data-dir={folder}", *flags, f"file://{page}"),
         ],
         capture_output=True,
