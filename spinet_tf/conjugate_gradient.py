@@ -54,7 +54,6 @@ def conjugate_gradient(
     initial=None,
     initial_image=None,
     scale=None,
-    dot=batch_dot,
     tolerance=1e-6,
     max_iterations=100,
 ):
@@ -68,8 +67,8 @@ def conjugate_gradient(
 
     Args:
         operator: callable, `(batch, ...)` to `(batch, ...)`; A, self-adjoint and
-            positive definite under `dot`, acting on each sample by itself. CG with
-            another operator silently returns a wrong result.
+            positive definite under `batch_dot`, acting on each sample by itself. CG
+            with another operator silently returns a wrong result.
         rhs: float or complex `(batch, ...)`.
         preconditioner: callable like `operator`, an approximation of A^-1, also
             self-adjoint and positive definite. Defaults to none.
@@ -78,8 +77,6 @@ def conjugate_gradient(
             computed.
         scale: float `(batch,)`, what residuals are relative to; 0 only where rhs is.
             Defaults to ||rhs||.
-        dot: callable, two tensors like `rhs` to a float `(batch,)`: the inner
-            product. Defaults to `batch_dot`.
         tolerance: float; a sample stops when ||rhs - A x|| <= tolerance * scale.
             Defaults to 1e-6.
         max_iterations: int, limit for each sample. Defaults to 100.
@@ -104,7 +101,7 @@ def conjugate_gradient(
         return tf.ensure_shape(x, rhs.shape)
 
     def norm(x):
-        return tf.sqrt(dot(x, x))
+        return tf.sqrt(batch_dot(x, x))
 
     rhs_norm = norm(rhs)
     solvable = rhs_norm != 0
@@ -125,7 +122,7 @@ def conjugate_gradient(
 
     def iterate(state):
         image = operator(state.direction)
-        curvature = dot(state.direction, image)
+        curvature = batch_dot(state.direction, image)
         active = state.active & (curvature > 0)
         step_size = tf.where(
             active,
@@ -135,7 +132,7 @@ def conjugate_gradient(
         value = state.value + per_sample(step_size) * state.direction
         residual = state.residual - per_sample(step_size) * image
         preconditioned = precondition(residual)
-        product = dot(residual, preconditioned)
+        product = batch_dot(residual, preconditioned)
         momentum = tf.math.divide_no_nan(product, state.residual_dot_preconditioned)
         residual_norm = norm(residual)
         return (
@@ -162,7 +159,7 @@ def conjugate_gradient(
         value=like_rhs(value),
         residual=like_rhs(residual),
         direction=like_rhs(direction),
-        residual_dot_preconditioned=dot(residual, direction),
+        residual_dot_preconditioned=batch_dot(residual, direction),
         residual_norm=residual_norm,
         iterations=tf.zeros_like(rhs_norm, tf.int32),
         active=solvable & (residual_norm > target),

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from spinet_tf.conjugate_gradient import batch_dot, conjugate_gradient
+from spinet_tf.dipole_kernel import half_spectrum_weights
 from spinet_tf.dipole_operator import (
     filter_volume,
     spectrum_of,
@@ -112,68 +113,55 @@ def emphasised(volume, spectrum, emphasis, transform=FFT):
     return filter_volume(volume, emphasis, transform, spectrum)
 
 
-def half_spectrum_dot(a, b, size):
-    """Inner product of whole spectra, of which the halves are given.
-
-    All of the half counts twice but the zero and the Nyquist frequency.
-
-    Args:
-        a: float or complex `(batch, channel, x, y, z // 2 + 1)`.
-        b: like `a`.
-        size: int, voxels along z.
-
-    Returns:
-        float `(batch,)`, the real part.
-    """
-    zero = batch_dot(a[..., 0], b[..., 0])
-    nyquist = batch_dot(a[..., -1], b[..., -1])
-    return 2 * batch_dot(a, b) - zero - tf.cast(1 - size % 2, zero.dtype) * nyquist
-
-
 def _solve(terms, system, guess, settings):
-    """`solve_weighted` without gradients."""
+    """`solve_weighted` without gradients.
+
+    Half spectra are multiplied by the root of how often the whole one has each entry,
+    which makes their inner products those of the whole.
+    """
     example = terms[0].volume
     matrix_size = matrix_size_of(example)
     dft = settings.transform(matrix_size)
     weights = to_channels_first(system.weights)
     mean_weight = tf.reduce_mean(weights, axis=(2, 3, 4), keepdims=True)[:, 0]
-    g, squared = 1.0, 1.0
-    if system.emphasis is not None:
-        g, squared = dft.diagonal(system.emphasis), tf.square(system.emphasis)
-    inverse = dft.diagonal(1 / (system.normal + mean_weight * squared))
-    diagonal = dft.diagonal(system.normal)
+    root = tf.sqrt(half_spectrum_weights(matrix_size, example.dtype))
+    root = root[tf.newaxis, tf.newaxis, tf.newaxis]
+    emphasis = system.emphasis
+    if emphasis is None:
+        emphasis = tf.ones_like(system.normal[:1])
+    normal = dft.diagonal(system.normal)
+    inverse = dft.diagonal(1 / (system.normal + mean_weight * tf.square(emphasis)))
+    minded, minded_adjoint = (
+        dft.diagonal(emphasis / root),
+        dft.diagonal(emphasis * root),
+    )
 
     def image(spectrum, in_space):
-        return diagonal * spectrum + g * dft.forward(weights * in_space)
-
-    def dot(a, b):
-        return half_spectrum_dot(a, b, matrix_size[2])
+        return normal * spectrum + minded_adjoint * dft.forward(weights * in_space)
 
     spectra = [
-        term.spectrum
-        if term.filter is None
-        else dft.diagonal(term.filter) * term.spectrum
+        dft.diagonal(root if term.filter is None else root * term.filter)
+        * term.spectrum
         for term in terms
     ]
     start = {}
     if guess is not None:
-        start["initial"] = guess.spectrum
-        start["initial_image"] = image(
-            guess.spectrum, to_channels_first(guess.emphasised)
-        )
+        start["initial"] = dft.diagonal(root) * guess.spectrum
+        in_space = to_channels_first(guess.emphasised)
+        start["initial_image"] = image(start["initial"], in_space)
     solution = conjugate_gradient(
-        lambda spectrum: image(spectrum, dft.inverse(g * spectrum)),
+        lambda spectrum: image(spectrum, dft.inverse(minded * spectrum)),
         # `tf.add_n` adds in an order that depends on timing, with other last bits.
         sum(spectra),
         preconditioner=lambda spectrum: inverse * spectrum,
-        scale=tf.sqrt(sum(dot(spectrum, spectrum) for spectrum in spectra)),
-        dot=dot,
+        scale=tf.sqrt(sum(batch_dot(spectrum, spectrum) for spectrum in spectra)),
         tolerance=settings.tolerance,
         max_iterations=settings.max_iterations,
         **start,
     )
-    volume = to_channels_last(dft.inverse(solution.value))
-    return Solved(tf.ensure_shape(volume, example.shape), *solution)
+    spectrum = dft.diagonal(1 / root) * solution.value
+    volume = tf.ensure_shape(to_channels_last(dft.inverse(spectrum)), example.shape)
+    return Solved(volume, spectrum, *solution[1:])
 
 
 def solve_weighted(terms, system, guess, settings):
