@@ -32,7 +32,7 @@ def noise_level(local_field, mask, kernel, transform=FFT):
     """
     matrix_size = matrix_size_of(local_field)
     dtype = local_field.dtype
-    squared = squared_frequencies(matrix_size, dtype)
+    squared = squared_frequencies(matrix_size, kernel)
     blur = tf.exp(-2 * (math.pi * EDGE) ** 2 * squared)[tf.newaxis]
     inside = filter_volume(mask, blur, transform)
     window = mask * tf.square(tf.nn.relu(2 * inside - 1))

@@ -97,11 +97,11 @@ def make_problem(
         strength = penalty_strength(noise, reference_noise)
     emphasis = None
     if penalty_order:
-        emphasis = penalty_emphasis(tf.shape(field)[1:4], penalty_order, field.dtype)
+        emphasis = penalty_emphasis(tf.shape(field)[1:4], penalty_order, kernel)
     return Problem(adjoint, kernel, mask, strength, emphasis)
 
 
-def penalty_emphasis(matrix_size, order, dtype):
+def penalty_emphasis(matrix_size, order, kernel):
     """How much the penalty minds a frequency.
 
     G^2 = (|k| / 0.15)^order + 0.5 exp(-(|k| / 0.06)^2). What a denoiser gets wrong
@@ -112,12 +112,12 @@ def penalty_emphasis(matrix_size, order, dtype):
     Args:
         matrix_size: int `(3,)`.
         order: float > 0, of lambda in |k|.
-        dtype: float dtype.
+        kernel: float `(batch, x, y, z // 2 + 1)`, half spectrum of D.
 
     Returns:
         G, float > 0 `(1, x, y, z // 2 + 1)`, half spectrum.
     """
-    squared = squared_frequencies(matrix_size, dtype)
+    squared = squared_frequencies(matrix_size, kernel)
     relative = tf.maximum(squared / MIDDLE_FREQUENCY**2, LEAST_RELATIVE)
     doubt = LOW_DOUBT * tf.exp(-squared / LOW_FREQUENCY**2)
     return tf.sqrt(tf.pow(relative, order / 2) + doubt)[tf.newaxis]
