@@ -1,6 +1,6 @@
 """Times a reconstruction beside the arithmetic it cannot do without.
 
-    python -m benchmarks.reconstruct --sizes 64,96,128,160,192,256
+    python -m benchmarks.reconstruct --whole_volume --sizes 64,96,128,160,192,256
 
 prints the README's table, of the network that ships; --model takes another, and "paper"
 is one of the paper's size with random weights. The floor is the CNN's convolutions

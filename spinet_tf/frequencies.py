@@ -14,7 +14,7 @@ def squared_frequencies(matrix_size, kernel):
         float `(x, y, z // 2 + 1)` [cycles a voxel, squared].
     """
     # What depends on no input is stored in a TFLite file, 8 MB for 160^3. This is 1.
-    one = 1 - tf.minimum(tf.abs(kernel[0, 0, 0, 0]), 0)
+    one = 1 - tf.minimum(tf.reduce_sum(tf.abs(kernel[:1, 0, 0, 0])), 0)
 
     def axis(size, half):
         index = tf.range(size // 2 + 1 if half else size)

@@ -128,7 +128,7 @@ def _solve(terms, system, guess, settings):
     root = root[tf.newaxis, tf.newaxis, tf.newaxis]
     emphasis = system.emphasis
     if emphasis is None:
-        emphasis = tf.ones_like(system.normal[:1])
+        emphasis = tf.ones_like(root)
     normal = dft.diagonal(system.normal)
     inverse = dft.diagonal(1 / (system.normal + mean_weight * tf.square(emphasis)))
     minded, minded_adjoint = (

