@@ -47,7 +47,9 @@ def run(arguments):
         flush=True,
     )
     try:
-        terminated.wait()
+        # A signal that another thread takes would not wake this one.
+        while not terminated.wait(timeout=1):
+            pass
     finally:
         say_goodbye()
         stop_watching()

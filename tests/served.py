@@ -63,7 +63,10 @@ def server_process(model_dir, *flags):
             yield process, address[1]
         finally:
             process.terminate()
-            assert process.wait(timeout=60) == 0
+            try:
+                assert process.wait(timeout=60) == 0
+            finally:
+                process.kill()
 
 
 @contextlib.contextmanager
