@@ -85,6 +85,11 @@ def test_wrong_flags(arguments, words):
     assert not (ROOT / "x").exists()
 
 
+def test_flags_are_read_before_tensorflow():
+    code = "import export, sys; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
 def test_recipe_can_be_read():
     result = run_export(
         "--flagfile=configs/export.flags", "--output_dir=x", "--only_check_args"
