@@ -2,8 +2,11 @@
 
 import concurrent.futures
 import contextlib
+import os
 import shutil
 import socket
+import subprocess
+import sys
 import threading
 import time
 
@@ -23,6 +26,7 @@ from spinet_tf.serving.model_store import ModelStore
 from spinet_tf.serving.served_model import ServedModel
 from spinet_tf.serving.warmup import WARMUP_FILE
 from tests import command_line
+from tests.conftest import ROOT
 from tests.served import (
     export_small_model,
     in_keras,
@@ -409,3 +413,27 @@ def test_serve_refuses_a_port_in_use(address, exported):
     port = address.split(":")[1]
     message = refused("serve", f"--model-dir={exported[1].parent}", f"--port={port}")
     assert f"127.0.0.1:{port}: cannot be listened on" in message
+
+
+def test_ends_at_a_signal_that_another_thread_takes(tmp_path):
+    code = """
+import signal, threading, time
+threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+from spinet_cli.main import main
+main()
+"""
+    export_small_model(tmp_path)
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "serve", f"--model_dir={tmp_path}", "--port=0"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        # Any value keeps the program from restarting, which would end the thread.
+        env={**os.environ, "GLIBC_TUNABLES": "glibc.malloc.hugetlb=0"},
+    ) as process:
+        try:
+            assert process.stdout.readline().startswith(b"serving")
+            process.terminate()
+            assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()
