@@ -143,3 +143,17 @@ def test_the_preconditioner_saves_iterations():
     solved = solve_weighted(right_side(rhs), system, None, settings)
     assert solved.relative_residual[0] <= 1e-6
     assert solved.iterations[0] <= 20
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_residual_is_that_of_the_whole_volume(grid):
+    """Half spectra do not have its inner product by themselves."""
+    volume, weights, normal, _ = problem(grid)
+    settings = SolverSettings(tolerance=1e-13, max_iterations=2)
+    volume = tf.constant(volume)
+    solved = solve_weighted(right_side(volume), System(normal, weights), None, settings)
+    image = filter_volume(solved.volume, normal) + weights * solved.volume
+    norms = [
+        np.linalg.norm(np.reshape(v, (2, -1)), axis=1) for v in (volume - image, volume)
+    ]
+    np.testing.assert_allclose(solved.relative_residual, norms[0] / norms[1], rtol=1e-9)
