@@ -21,10 +21,6 @@ def define_flags():
     flags.DEFINE_integer("heads", 20, "Test heads.", lower_bound=1)
     flags.DEFINE_list("noise", "0.001,0.002,0.004", "Field noise [ppm].")
     flags.DEFINE_bool("model_error", True, "Whether fields hold more than noise.")
-    flags.DEFINE_float(
-        "reference_noise", None, "Another one [ppm]; 0: one lambda for all noise.", 0.0
-    )
-    flags.DEFINE_float("penalty_order", None, "Another one.", 0.0, 4.0)
     flags.DEFINE_float("tolerance", None, "Another one, of the solver.", 0.0, 0.5)
     flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "Of the CNN.")
 
@@ -44,18 +40,13 @@ def main(options):
     from spinet_tf.reconstruct import Reconstructor
 
     model = load_model(options.model or PRETRAINED)
-    others = {}
-    if options.reference_noise is not None:
-        others["reference_noise"] = options.reference_noise or None
-    for name in ("penalty_order", "tolerance"):
-        if getattr(options, name) is not None:
-            others[name] = getattr(options, name)
-    if others:
+    if options.tolerance is not None:
         weights = model.get_weights()
+        others = {"tolerance": options.tolerance}
         model = type(model).from_config({**model.get_config(), **others})
         model.set_weights(weights)
     network = Reconstructor(model, options.precision)
-    errors = MODEL_ERROR if options.model_error else FieldErrors(*[0] * 7)
+    errors = MODEL_ERROR if options.model_error else FieldErrors(*[0] * 8)
 
     def scans(split, noise, seed):
         stored = load_dataset(options.dataset, options.data_dir, split)

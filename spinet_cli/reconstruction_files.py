@@ -69,8 +69,6 @@ def describe(task, method_details, scan, result):
         "Axes": CanonicalAxes(scan.field.affine).codes,
         **_describe_reference(scan.reference, result),
     }
-    if result.lambda_ is not None:
-        details["LambdaUsed"] = result.lambda_
     if result.unrolls:
         details["SolverIterations"] = [u.iterations for u in result.unrolls]
         details["SolverResidual"] = [u.relative_residual for u in result.unrolls]

@@ -41,10 +41,7 @@ def define_flags():
     flags.DEFINE_float("initial_p", 2.0, "Exponent of the penalty.", 0.001, 2.0)
     flags.DEFINE_bool("learn_p", True, "Whether the exponent is trained.")
     flags.DEFINE_bool("fill_outside", False, "Field outside the mask is unknown.")
-    flags.DEFINE_float(
-        "reference_noise", None, "Scale lambda with noise; it is for this [ppm].", 1e-9
-    )
-    flags.DEFINE_float("penalty_order", 0.0, "Lambda goes with |k| to this.", 0.0, 4.0)
+    flags.DEFINE_bool("adaptive_penalty", False, "Lambda follows a field's errors.")
     flags.DEFINE_float("tolerance", 1e-3, "Relative residual of the solves.", 0.0)
     flags.DEFINE_integer("max_iterations", 10, "Limit of each solve.", lower_bound=1)
     flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "Of the CNN.")
@@ -79,6 +76,7 @@ def define_flags():
         "How TensorFlow spreads each batch; multi_worker reads TF_CONFIG.",
     )
     flags.DEFINE_float("near_sources", 0.2, "Error in and next to sources.", 0.0)
+    flags.DEFINE_float("coloured", 0.02, "Noise towards low frequencies [ppm].", 0.0)
     flags.mark_flag_as_required("run_dir")
     flags.register_multi_flags_validator(
         ["steps", "steps_per_epoch"],

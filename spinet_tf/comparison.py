@@ -16,7 +16,7 @@ from spinet_tf.reconstruct import reconstruct_classical
 
 METRICS = ("nrmse", "hfen", "xsim")
 # Model error of a comparison; noise is chosen each time.
-MODEL_ERROR = FieldErrors(0.0, 0.0, 0.0015, 0.01, 0.002, 0.05, 0.1)
+MODEL_ERROR = FieldErrors(0.0, 0.0, 0.0015, 0.01, 0.002, 0.05, 0.1, 0.0)
 # What is tried for each method's parameter, from little noise to much.
 PARAMETERS = {
     "tkd": ("threshold", (0.06, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4)),

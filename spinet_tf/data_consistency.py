@@ -21,6 +21,9 @@ Phi^H (mask y + (1 - mask) Phi mask x) in place of Phi^H y, and the system stays
 is. x is z in the first step and the step before's chi in the others; without the mask
 on x this would majorize ||mask (Phi chi - y)||^2, with it, it also holds that sources
 are in the mask only.
+
+What z leaves unexplained of the field tells how wrong the field is
+(`spinet_tf.error_power`), and an adaptive layer makes G of it.
 """
 
 from typing import NamedTuple
@@ -29,7 +32,8 @@ import keras
 import tensorflow as tf
 
 from spinet_tf.dipole_operator import filter_volume, spectrum_of
-from spinet_tf.fourier import FFT
+from spinet_tf.error_power import error_power, relative_frequencies
+from spinet_tf.fourier import FFT, matrix_size_of
 from spinet_tf.schatten_norm import SchattenNorm
 from spinet_tf.weighted_solve import (
     Filtered,
@@ -39,6 +43,8 @@ from spinet_tf.weighted_solve import (
     emphasised,
     solve_weighted,
 )
+
+REFERENCE_DEVIATION = 0.01  # ppm, of coloured errors for which G is 1
 
 
 class ConsistentSusceptibility(NamedTuple):
@@ -57,6 +63,61 @@ class ConsistentSusceptibility(NamedTuple):
     relative_residual: tf.Tensor
 
 
+class FilledField(NamedTuple):
+    """A field that is known in a mask, with that of an estimate around it.
+
+    Attributes:
+        volume: float `(batch, x, y, z, channel)` [ppm].
+        spectrum: of the volume; gets no gradient.
+        residual: spectrum of mask (y - Phi mask x); gets no gradient.
+    """
+
+    volume: tf.Tensor
+    spectrum: tf.Tensor
+    residual: tf.Tensor
+
+
+def fill_field(local_field, mask, estimate, kernel, transform=FFT):
+    """mask y + (1 - mask) Phi mask x.
+
+    Args:
+        local_field: float `(batch, x, y, z, channel)` [ppm], zero outside the mask.
+        mask: float `(batch, x, y, z, 1)`, 0 or 1.
+        estimate: like `local_field`, x [ppm].
+        kernel: float `(batch, x, y, z // 2 + 1)`, half spectrum of D.
+        transform: class of `spinet_tf.fourier`. Defaults to `FFT`.
+
+    Returns:
+        A `FilledField`.
+    """
+    masked = mask * estimate
+    of_masked = spectrum_of(masked, transform)
+    predicted = filter_volume(masked, kernel, transform, of_masked)
+    filled = local_field + (1 - mask) * predicted
+    spectrum = spectrum_of(filled, transform)
+    dipole = transform(matrix_size_of(mask)).diagonal(kernel)
+    return FilledField(filled, spectrum, spectrum - dipole * of_masked)
+
+
+def penalty_emphasis(errors, kernel, matrix_size):
+    """How much the penalty minds a frequency, for fields with these errors.
+
+    G^2 is the power of the field's errors over that of the denoiser's, as in the best
+    linear filter; the latter falls about as 1/|k|^3, which susceptibility itself does.
+
+    Args:
+        errors: `ErrorPower`.
+        kernel: float `(batch, x, y, z // 2 + 1)`, half spectrum of D.
+        matrix_size: int `(3,)`.
+
+    Returns:
+        G, float > 0 `(batch, x, y, z // 2 + 1)`, half spectrum.
+    """
+    white, coloured = (power[:, None, None, None] for power in errors)
+    relative = relative_frequencies(matrix_size, kernel)
+    return tf.sqrt(white * relative**3 + coloured) / REFERENCE_DEVIATION
+
+
 @keras.saving.register_keras_serializable(package="spinet_tf")
 class DataConsistency(keras.layers.Layer):
     """Fits a susceptibility to the field and to the denoiser's answer.
@@ -66,20 +127,21 @@ class DataConsistency(keras.layers.Layer):
         tolerance: float, relative residual of each solve. Defaults to 1e-4.
         max_iterations: int, limit of each solve. Defaults to 30.
         penalty: `SchattenNorm`, owner of lambda and p. Defaults to a new one.
+        adaptive: bool, whether G follows the errors of the field; it takes a mask.
+            Defaults to False.
 
     Attributes:
         transform: class of `spinet_tf.fourier`; not saved with a model.
 
     Call arguments:
-        adjoint_field: float `(batch, x, y, z, channel)`, Phi^H y.
+        local_field: float `(batch, x, y, z, channel)` [ppm], y.
         kernel: float `(batch, x, y, z // 2 + 1)`, half spectrum of D.
-        susceptibility: like `adjoint_field`, where to start [ppm].
-        denoised: like `adjoint_field`, z [ppm].
+        susceptibility: like `local_field`, where to start [ppm].
+        denoised: like `local_field`, z [ppm].
         mask: float `(batch, x, y, z, 1)`, where y is known; y is zero elsewhere.
             Defaults to None: y is known everywhere.
-        strength: float > 0 `(batch, 1, 1, 1, 1)`, multiplies lambda. Defaults to 1.
-        emphasis: float > 0 `(1, x, y, z // 2 + 1)`, half spectrum of G. Defaults to
-            None: G = 1.
+        emphasis: float > 0 `(batch, x, y, z // 2 + 1)` or `(1, ...)`, half spectrum of
+            G. Defaults to None: G = 1, or what the field tells if the layer is adaptive.
 
     Returns:
         A `ConsistentSusceptibility`.
@@ -91,7 +153,13 @@ class DataConsistency(keras.layers.Layer):
     transform = FFT
 
     def __init__(
-        self, mm_steps=1, tolerance=1e-4, max_iterations=30, penalty=None, **kwargs
+        self,
+        mm_steps=1,
+        tolerance=1e-4,
+        max_iterations=30,
+        penalty=None,
+        adaptive=False,
+        **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
         if mm_steps < 1:
@@ -100,16 +168,16 @@ class DataConsistency(keras.layers.Layer):
         self.tolerance = tolerance
         self.max_iterations = max_iterations
         self.penalty = penalty or SchattenNorm(dtype=self.dtype_policy)
+        self.adaptive = adaptive
         self.built = True
 
     def call(
         self,
-        adjoint_field,
+        local_field,
         kernel,
         susceptibility,
         denoised,
         mask=None,
-        strength=1.0,
         emphasis=None,
     ):
         normal = tf.square(kernel)
@@ -118,26 +186,24 @@ class DataConsistency(keras.layers.Layer):
         def transformed(volume):
             return spectrum_of(volume, self.transform)
 
-        known = [
-            Filtered(adjoint_field, transformed(adjoint_field)),
-            Filtered(denoised, transformed(denoised), -normal),
-        ]
+        explained = Filtered(denoised, transformed(denoised), -normal)
+        field = Filtered(local_field, transformed(local_field), kernel)
         estimate = denoised
         difference = susceptibility - denoised
         spectrum = transformed(difference)
         total_iterations = 0
-        for _ in range(self.mm_steps):
+        for step in range(self.mm_steps):
+            if mask is not None:
+                filled = fill_field(local_field, mask, estimate, kernel, self.transform)
+                field = Filtered(filled.volume, filled.spectrum, kernel)
+                if self.adaptive and step == 0 and emphasis is None:
+                    errors = error_power(filled.residual, mask, kernel)
+                    emphasis = penalty_emphasis(errors, kernel, matrix_size_of(mask))
             minded = emphasised(difference, spectrum, emphasis, self.transform)
             weights = self.penalty(minded)
-            scaled = strength * self.penalty.lambda_ * weights
-            terms = known
-            if mask is not None:
-                predicted = filter_volume(mask * estimate, kernel, self.transform)
-                unknown = (1 - mask) * predicted
-                terms = [*known, Filtered(unknown, transformed(unknown), kernel)]
             difference, spectrum, iterations, residual = solve_weighted(
-                terms,
-                System(normal, scaled, emphasis),
+                [field, explained],
+                System(normal, self.penalty.lambda_ * weights, emphasis),
                 FirstGuess(spectrum, minded),
                 settings,
             )
@@ -152,6 +218,7 @@ class DataConsistency(keras.layers.Layer):
             "tolerance": self.tolerance,
             "max_iterations": self.max_iterations,
             "penalty": keras.saving.serialize_keras_object(self.penalty),
+            "adaptive": self.adaptive,
         }
 
     @classmethod

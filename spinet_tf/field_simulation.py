@@ -11,6 +11,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from spinet_tf.dipole_kernel import dipole_kernel
+from spinet_tf.error_power import relative_frequencies
 from spinet_tf.fourier import complex_of
 
 
@@ -27,6 +28,8 @@ class FieldErrors(NamedTuple):
         gain: float, standard deviation of smooth multiplicative errors.
         near_sources: float, error of the field in and next to a source, such as a vein
             with little signal, relative to the source's susceptibility.
+        coloured: float [ppm], of noise that grows towards low frequencies, see
+            `spinet_tf.error_power`; drawn uniformly in its square root.
     """
 
     noise_low: float = 0.0003
@@ -36,6 +39,7 @@ class FieldErrors(NamedTuple):
     smooth: float = 0.002
     gain: float = 0.05
     near_sources: float = 0.2
+    coloured: float = 0.02
 
 
 class Seeds:
@@ -107,6 +111,21 @@ def smooth_noise(seeds, shape, correlation_length):
     return tf.math.divide_no_nan(noise, tf.math.reduce_std(noise))
 
 
+def coloured_noise(seeds, shape, kernel):
+    """Gaussian noise with a power of (|k| / 0.15)^-3 a voxel, as fields of scans have.
+
+    Args:
+        seeds: `Seeds`.
+        shape: int `(3,)`.
+        kernel: float32 `(x, y, z // 2 + 1)`, half spectrum of D.
+
+    Returns:
+        float32 `(x, y, z)`, periodic.
+    """
+    amplitude = relative_frequencies(shape, kernel[tf.newaxis]) ** -1.5
+    return convolve(seeds.normal(shape), amplitude)
+
+
 def background_field(seeds, shape, voxel_size, b0_direction, sources=6):
     """Field of random dipoles outside the volume, harmonic inside, of unit deviation.
 
@@ -159,11 +178,11 @@ def nearby_background_field(seeds, mask, kernel):
 
 
 def convolve(volume, kernel):
-    """The field of a susceptibility map.
+    """A volume with its spectrum multiplied, such as the field of a susceptibility map.
 
     Args:
         volume: float32 `(x, y, z)` [ppm].
-        kernel: float32 `(x, y, z // 2 + 1)`, half spectrum of D.
+        kernel: float32 `(x, y, z // 2 + 1)`, half spectrum, such as of D.
 
     Returns:
         float32 `(x, y, z)` [ppm].
@@ -219,4 +238,6 @@ def realistic_field(
     )
     deviation *= tf.exp(seeds.uniform(0.0, 0.8) * smooth(6.0, 24.0))
     field += deviation * seeds.normal(shape)
+    coloured = errors.coloured * seeds.uniform() ** 2
+    field += coloured * coloured_noise(seeds, shape, kernel)
     return mask * field

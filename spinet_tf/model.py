@@ -46,12 +46,9 @@ class SpiNetQSM(keras.Model):
         fill_outside: bool, whether the field outside the mask counts as unknown and
             is filled in from the estimate, rather than as measured, which is what was
             published. Defaults to False.
-        reference_noise: float > 0 [ppm]. Lambda is for fields of this noise and follows
-            a field's own, which the field tells itself
-            (`spinet_tf.noise_level`). Defaults to None: one lambda for all, which is
-            what was published.
-        penalty_order: float, 0 to 4. Lambda goes with |k| to this power
-            (`spinet_tf.problem.penalty_emphasis`). Defaults to 0: the same at all
+        adaptive_penalty: bool, whether lambda follows the errors of a field over
+            frequencies, which the field tells itself (`spinet_tf.error_power`). It goes
+            with `fill_outside`. Defaults to False: one lambda for all fields and
             frequencies, which is what was published.
         tolerance: float in [0, 1), relative residual of each solve. Defaults to 1e-4.
         max_iterations: int, 1 to 10000, limit of each solve. Defaults to 30.
@@ -90,8 +87,7 @@ class SpiNetQSM(keras.Model):
         learn_p=True,
         dc_value=0.0,
         fill_outside=False,
-        reference_noise=None,
-        penalty_order=0.0,
+        adaptive_penalty=False,
         tolerance=1e-4,
         max_iterations=30,
         **kwargs,
@@ -106,8 +102,7 @@ class SpiNetQSM(keras.Model):
         self.initial_p, self.learn_p = initial_p, learn_p
         self.dc_value = dc_value
         self.fill_outside = fill_outside
-        self.reference_noise = reference_noise
-        self.penalty_order = penalty_order
+        self.adaptive_penalty = adaptive_penalty
         self.tolerance, self.max_iterations = tolerance, max_iterations
         check_arguments(self)
 
@@ -122,20 +117,14 @@ class SpiNetQSM(keras.Model):
             tolerance,
             max_iterations,
             SchattenNorm(initial_lambda, initial_p, learn_p, dtype=physics),
+            adaptive_penalty,
             dtype=physics,
         )
         self.built = True
 
     def prepare(self, inputs):
         """The `Problem` of these inputs (see the class for them)."""
-        return make_problem(
-            inputs,
-            self.dipole,
-            self.channels,
-            self.fill_outside,
-            self.reference_noise,
-            self.penalty_order,
-        )
+        return make_problem(inputs, self.dipole, self.channels, self.fill_outside)
 
     def denoise(self, susceptibility, training=False, network=None):
         """Z = D_w(chi), in ppm.
@@ -183,13 +172,11 @@ class SpiNetQSM(keras.Model):
             An `Unroll`.
         """
         consistent = self.data_consistency(
-            problem.adjoint_field,
+            problem.local_field,
             problem.kernel,
             susceptibility,
             denoised,
             problem.mask if self.fill_outside else None,
-            problem.strength,
-            problem.emphasis,
         )
         return Unroll(
             problem.mask * consistent.susceptibility, denoised, *consistent[1:]

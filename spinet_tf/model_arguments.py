@@ -5,8 +5,13 @@ import math
 MOST = {"unrolls": 100, "mm_steps": 100, "max_iterations": 10_000}
 INTEGERS = {**MOST, "filters": math.inf, "blocks": math.inf}
 FINITE = ("chi_mean", "dc_value", "initial_lambda", "initial_p")
-MOST_ORDER = 4
-SWITCHES = ("residual", "batch_norm", "learn_p", "fill_outside")
+SWITCHES = (
+    "residual",
+    "batch_norm",
+    "learn_p",
+    "fill_outside",
+    "adaptive_penalty",
+)
 
 
 def check_arguments(network):
@@ -30,12 +35,6 @@ def check_arguments(network):
             _refuse(name, getattr(network, name), "a finite number")
     if not (_is_finite(network.chi_std) and network.chi_std > 0):
         _refuse("chi_std", network.chi_std, "a finite number > 0")
-    noise = network.reference_noise
-    if noise is not None and not (_is_finite(noise) and noise > 0):
-        _refuse("reference_noise", noise, "a finite number > 0, or None")
-    order = network.penalty_order
-    if not (_is_finite(order) and 0 <= order <= MOST_ORDER):
-        _refuse("penalty_order", order, f"a number from 0 to {MOST_ORDER}")
     for name in ("tolerance", "dropout"):
         value = getattr(network, name)
         if not (_is_finite(value) and 0 <= value < 1):
@@ -43,6 +42,8 @@ def check_arguments(network):
     for name in SWITCHES:
         if not isinstance(getattr(network, name), bool):
             _refuse(name, getattr(network, name), "True or False")
+    if network.adaptive_penalty and not network.fill_outside:
+        _refuse("adaptive_penalty", True, "False without fill_outside")
 
 
 def _is_integer(value):

@@ -44,15 +44,12 @@ class Reconstruction(NamedTuple):
         data_consistency: float, ||mask (Phi chi - y)|| / ||mask y||.
         unrolls: list of `UnrollReport`; empty for a method without any.
         seconds: float, wall time.
-        lambda_: float, the penalty's weight for this field, which may depend on its
-            noise. Defaults to None: it is not known, or there is none.
     """
 
     susceptibility: np.ndarray
     data_consistency: float
     unrolls: list
     seconds: float
-    lambda_: float | None = None
 
     def with_maps(self, change):
         """The same with each map changed.
@@ -179,7 +176,6 @@ class Reconstructor:
             data_consistency_error(predicted, field, mask),
             reports,
             time.monotonic() - start,
-            self.model.lambda_ * float(np.squeeze(problem.strength)),
         )
 
     def _denoise_where(self, mask):

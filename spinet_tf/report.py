@@ -91,8 +91,7 @@ def warning_elements(messages):
 
 
 def _unrolls(planes, unrolls, details):
-    weight = details.get("LambdaUsed", details.get("Lambda"))
-    shared = [_text(weight), _text(details.get("P"))]
+    shared = [_text(details.get("Lambda")), _text(details.get("P"))]
     rows = [
         (
             k,

@@ -59,8 +59,8 @@ class System(NamedTuple):
         normal: float >= 0 `(batch, x, y, z // 2 + 1)`, half spectrum N; geometry, gets
             no gradient.
         weights: float > 0 `(batch, x, y, z, 1)`, W.
-        emphasis: float > 0 `(1, x, y, z // 2 + 1)`, half spectrum of G; gets no
-            gradient. Defaults to None: G = 1.
+        emphasis: float > 0 `(batch, x, y, z // 2 + 1)` or `(1, ...)`, half spectrum of
+            G; gets no gradient. Defaults to None: G = 1.
     """
 
     normal: tf.Tensor

@@ -1,0 +1,87 @@
+"""How wrong a local field is, read from where susceptibility does not show.
+
+On the cone where D(k) = 0 a field holds nothing of the susceptibility, and what is
+there is error. In scans it is white noise, and at lower frequencies something that
+grows as they fall, about as 1/|k|^3 in power: what the dipole model does not explain
+and what background removal has left.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from spinet_tf.dipole_kernel import half_spectrum_weights
+from spinet_tf.fourier import matrix_size_of
+from spinet_tf.frequencies import squared_frequencies
+
+LARGEST_D = 0.08
+MIDDLE = (0.1, 0.2)  # cycles a voxel
+HIGHEST = (0.4, 1.0)  # cycles a voxel
+MIDDLE_FREQUENCY = 0.15  # cycles a voxel, where the two have the power they are told by
+LOWEST_FREQUENCY = 0.02  # cycles a voxel, under which powers grow no more
+LEAST_DEVIATION = 1e-4  # ppm, so that there always is some error
+
+
+class ErrorPower(NamedTuple):
+    """Power of a field's errors a voxel, white + coloured (0.15 / |k|)^3.
+
+    Attributes:
+        white: float `(batch,)` [ppm^2], `LEAST_DEVIATION` squared at least.
+        coloured: float `(batch,)` [ppm^2].
+    """
+
+    white: tf.Tensor
+    coloured: tf.Tensor
+
+
+def relative_frequencies(matrix_size, kernel):
+    """|k| / 0.15 over a half spectrum, nowhere 0.
+
+    Args:
+        matrix_size: int `(3,)`.
+        kernel: float `(batch, x, y, z // 2 + 1)`, half spectrum of D.
+
+    Returns:
+        float > 0 `(x, y, z // 2 + 1)`.
+    """
+    squared = squared_frequencies(matrix_size, kernel) + LOWEST_FREQUENCY**2
+    return tf.sqrt(squared) / MIDDLE_FREQUENCY
+
+
+def error_power(residual, mask, kernel):
+    """Errors of fields of which most of what is explained is known.
+
+    Args:
+        residual: spectrum of mask (y - Phi chi), see `spinet_tf.fourier`, for an
+            estimate chi. The better it is, the less of the susceptibility the mask's
+            edge carries onto the cone.
+        mask: float `(batch, x, y, z, 1)`, 0 or 1.
+        kernel: float `(batch, x, y, z // 2 + 1)`, half spectrum of D.
+
+    Returns:
+        `ErrorPower`.
+    """
+    matrix_size = matrix_size_of(mask)
+    power = tf.reduce_sum(tf.math.real(residual * tf.math.conj(residual)), axis=1)
+    voxels = tf.maximum(tf.reduce_sum(mask, axis=(1, 2, 3, 4)), 1)
+    on_cone = tf.cast(tf.abs(kernel) < LARGEST_D, mask.dtype)
+    on_cone *= half_spectrum_weights(matrix_size, mask.dtype)
+    squared = squared_frequencies(matrix_size, kernel)
+    coloured = relative_frequencies(matrix_size, kernel) ** -3
+
+    def means(band):
+        """Of the power, and of what a coloured error of power 1 has."""
+        low, high = band
+        chosen = (squared >= low**2) & (squared < high**2)
+        weights = on_cone * tf.cast(chosen, mask.dtype)
+        total = tf.reduce_sum(weights, axis=(1, 2, 3))
+        return (
+            tf.math.divide_no_nan(tf.reduce_sum(weights * x, axis=(1, 2, 3)), total)
+            for x in (power, coloured)
+        )
+
+    (middle, of_middle), (highest, of_highest) = means(MIDDLE), means(HIGHEST)
+    strength = tf.math.divide_no_nan(middle - highest, of_middle - of_highest)
+    strength = tf.maximum(strength, 0)
+    white = (highest - strength * of_highest) / voxels
+    return ErrorPower(tf.maximum(white, LEAST_DEVIATION**2), strength / voxels)
