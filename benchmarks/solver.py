@@ -33,6 +33,8 @@ def golden_systems(model, golden):
     import numpy as np
     import tensorflow as tf
 
+    from spinet_tf.dipole_operator import filter_volume
+
     problem = model.prepare(
         {
             "local_field": golden["field"][np.newaxis, ..., np.newaxis],
@@ -41,7 +43,8 @@ def golden_systems(model, golden):
             "b0_direction": np.array([[0, 0, 1]], "float32"),
         }
     )
-    adjoint, kernel = (tf.cast(v, tf.float64) for v in problem[:2])
+    field, kernel = (tf.cast(v, tf.float64) for v in problem[:2])
+    adjoint = filter_volume(field, kernel)
 
     def channels(name):
         volume = golden[name]

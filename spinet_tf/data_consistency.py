@@ -32,7 +32,7 @@ import keras
 import tensorflow as tf
 
 from spinet_tf.dipole_operator import filter_volume, spectrum_of
-from spinet_tf.error_power import error_power, relative_frequencies
+from spinet_tf.error_power import error_power, cubed_frequencies
 from spinet_tf.fourier import FFT, matrix_size_of
 from spinet_tf.schatten_norm import SchattenNorm
 from spinet_tf.weighted_solve import (
@@ -78,7 +78,7 @@ class FilledField(NamedTuple):
 
 
 def fill_field(local_field, mask, estimate, kernel, transform=FFT):
-    """mask y + (1 - mask) Phi mask x.
+    """The field in the mask, and outside it that of an estimate x.
 
     Args:
         local_field: float `(batch, x, y, z, channel)` [ppm], zero outside the mask.
@@ -114,8 +114,8 @@ def penalty_emphasis(errors, kernel, matrix_size):
         G, float > 0 `(batch, x, y, z // 2 + 1)`, half spectrum.
     """
     white, coloured = (power[:, None, None, None] for power in errors)
-    relative = relative_frequencies(matrix_size, kernel)
-    return tf.sqrt(white * relative**3 + coloured) / REFERENCE_DEVIATION
+    cubed = cubed_frequencies(matrix_size, kernel)
+    return tf.sqrt(white * cubed + coloured) / REFERENCE_DEVIATION
 
 
 @keras.saving.register_keras_serializable(package="spinet_tf")
@@ -141,7 +141,7 @@ class DataConsistency(keras.layers.Layer):
         mask: float `(batch, x, y, z, 1)`, where y is known; y is zero elsewhere.
             Defaults to None: y is known everywhere.
         emphasis: float > 0 `(batch, x, y, z // 2 + 1)` or `(1, ...)`, half spectrum of
-            G. Defaults to None: G = 1, or what the field tells if the layer is adaptive.
+            G. Defaults to None: what the field tells if the layer is adaptive, else 1.
 
     Returns:
         A `ConsistentSusceptibility`.

@@ -34,8 +34,8 @@ class ErrorPower(NamedTuple):
     coloured: tf.Tensor
 
 
-def relative_frequencies(matrix_size, kernel):
-    """|k| / 0.15 over a half spectrum, nowhere 0.
+def cubed_frequencies(matrix_size, kernel):
+    """(|k| / 0.15)^3 over a half spectrum, nowhere 0.
 
     Args:
         matrix_size: int `(3,)`.
@@ -45,7 +45,8 @@ def relative_frequencies(matrix_size, kernel):
         float > 0 `(x, y, z // 2 + 1)`.
     """
     squared = squared_frequencies(matrix_size, kernel) + LOWEST_FREQUENCY**2
-    return tf.sqrt(squared) / MIDDLE_FREQUENCY
+    squared /= MIDDLE_FREQUENCY**2
+    return squared * tf.sqrt(squared)
 
 
 def error_power(residual, mask, kernel):
@@ -67,7 +68,7 @@ def error_power(residual, mask, kernel):
     on_cone = tf.cast(tf.abs(kernel) < LARGEST_D, mask.dtype)
     on_cone *= half_spectrum_weights(matrix_size, mask.dtype)
     squared = squared_frequencies(matrix_size, kernel)
-    coloured = relative_frequencies(matrix_size, kernel) ** -3
+    coloured = 1 / cubed_frequencies(matrix_size, kernel)
 
     def means(band):
         """Of the power, and of what a coloured error of power 1 has."""

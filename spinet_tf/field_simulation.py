@@ -11,7 +11,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from spinet_tf.dipole_kernel import dipole_kernel
-from spinet_tf.error_power import relative_frequencies
+from spinet_tf.error_power import cubed_frequencies
 from spinet_tf.fourier import complex_of
 
 
@@ -122,7 +122,7 @@ def coloured_noise(seeds, shape, kernel):
     Returns:
         float32 `(x, y, z)`, periodic.
     """
-    amplitude = relative_frequencies(shape, kernel[tf.newaxis]) ** -1.5
+    amplitude = tf.math.rsqrt(cubed_frequencies(shape, kernel[tf.newaxis]))
     return convolve(seeds.normal(shape), amplitude)
 
 

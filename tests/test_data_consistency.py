@@ -3,9 +3,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from spinet_tf.data_consistency import DataConsistency
+from spinet_tf.data_consistency import DataConsistency, penalty_emphasis
 from spinet_tf.dipole_kernel import dipole_kernel
-from spinet_tf.dipole_operator import filter_volume
+from spinet_tf.dipole_operator import filter_volume, spectrum_of
+from spinet_tf.error_power import ErrorPower, error_power, cubed_frequencies
 from spinet_tf.schatten_norm import SchattenNorm
 from tests.grids import geometry, random_volume
 from tests.test_weighted_solve import numerical_gradient, random_emphasis
@@ -51,8 +52,7 @@ def test_layer_gradients_by_finite_differences(mm_steps, p, masked, emphasised):
 
     @tf.function
     def loss(field, chi, denoised):
-        adjoint = filter_volume(field, kernel)
-        result = layer(adjoint, kernel, chi, denoised, mask, emphasis=emphasis)
+        result = layer(field, kernel, chi, denoised, mask, emphasis)
         return tf.reduce_sum(upstream * result.susceptibility)
 
     tensors = [field, chi, denoised]
@@ -135,9 +135,8 @@ def test_more_steps_lower_the_objective(emphasised):
 
     def objective(mm_steps):
         layer = DataConsistency(mm_steps, 1e-12, 200, penalty, dtype="float64")
-        adjoint = filter_volume(field, kernel)
         solve = tf.function(layer)  # in a graph, which is much faster
-        result = solve(adjoint, kernel, chi, denoised, emphasis=emphasis)
+        result = solve(field, kernel, chi, denoised, emphasis=emphasis)
         result = result.susceptibility
         misfit = filter_volume(result, kernel) - field
         difference = result - denoised
@@ -158,11 +157,10 @@ def test_truth_stays_where_the_field_is_known_in_the_mask_only(p):
     field = mask * filter_volume(truth, kernel)
     penalty = SchattenNorm(0.1, p, dtype="float64")
     layer = DataConsistency(1, 1e-13, 300, penalty, dtype="float64")
-    adjoint = filter_volume(field, kernel)
     start = tf.zeros_like(truth)
-    filled = layer(adjoint, kernel, start, truth, mask).susceptibility
+    filled = layer(field, kernel, start, truth, mask).susceptibility
     np.testing.assert_allclose(filled, truth, atol=1e-9)
-    as_measured = layer(adjoint, kernel, start, truth).susceptibility
+    as_measured = layer(field, kernel, start, truth).susceptibility
     assert np.abs(as_measured - truth).max() > 1e-3
 
 
@@ -179,18 +177,18 @@ def test_p_of_two_with_an_emphasis_has_a_closed_form():
     emphasis = random_emphasis(field.shape[1:4])
     penalty = SchattenNorm(0.1, 2.0, dtype="float64")
     layer = DataConsistency(2, 1e-13, 300, penalty, dtype="float64")
-    strength = tf.reshape(tf.constant([0.5, 3.0], field.dtype), (2, 1, 1, 1, 1))
+    emphasis *= tf.reshape(tf.constant([0.7, 1.7], field.dtype), (2, 1, 1, 1))
     adjoint = filter_volume(field, kernel)
-    weight = penalty.lambda_ * strength[..., 0] * emphasis**2
+    weight = penalty.lambda_ * emphasis**2
     expected = filter_volume(
         adjoint + filter_volume(denoised, weight), 1 / (kernel**2 + weight)
     )
-    result = layer(adjoint, kernel, chi, denoised, None, strength, emphasis)
+    result = layer(field, kernel, chi, denoised, emphasis=emphasis)
     np.testing.assert_allclose(result.susceptibility, expected, atol=1e-11)
 
 
 def test_config_round_trip():
-    layer = DataConsistency(2, 1e-5, 17, SchattenNorm(0.2, 1.1))
+    layer = DataConsistency(2, 1e-5, 17, SchattenNorm(0.2, 1.1), adaptive=True)
     copy = keras.saving.deserialize_keras_object(
         keras.saving.serialize_keras_object(layer)
     )
@@ -198,3 +196,35 @@ def test_config_round_trip():
     assert float(copy.penalty.p) == pytest.approx(1.1)
     with pytest.raises(ValueError, match="mm_steps=0"):
         DataConsistency(mm_steps=0)
+
+
+@pytest.mark.parametrize("coloured", [0.0, 0.02])
+def test_emphasis_is_the_power_of_errors_over_that_of_a_denoiser(coloured):
+    white = np.array([0.001, 0.003])
+    errors = ErrorPower(tf.constant(white**2), tf.constant([coloured**2] * 2))
+    size, voxel_sizes, b0 = geometry("mixed", np.float64)
+    kernel = tf.cast(dipole_kernel(size, voxel_sizes, b0), tf.float64)
+    squared = penalty_emphasis(errors, kernel, size).numpy() ** 2
+    cubed = cubed_frequencies(size, kernel).numpy()
+    for sample in range(2):
+        expected = (white[sample] ** 2 * cubed + coloured**2) / 0.01**2
+        np.testing.assert_allclose(squared[sample], expected, rtol=1e-12)
+
+
+def test_an_adaptive_layer_takes_its_emphasis_from_what_z_leaves_unexplained():
+    field, kernel, chi, denoised = layer_inputs()
+    mask = tf.constant(half_masks(field.shape))
+    field *= mask
+    penalty = SchattenNorm(0.1, 1.4, dtype="float64")
+    adaptive, plain = (
+        DataConsistency(2, 1e-12, 300, penalty, adaptive=adaptive, dtype="float64")
+        for adaptive in (True, False)
+    )
+    unexplained = mask * (field - filter_volume(mask * denoised, kernel))
+    errors = error_power(spectrum_of(unexplained), mask, kernel)
+    emphasis = penalty_emphasis(errors, kernel, field.shape[1:4])
+    expected = plain(field, kernel, chi, denoised, mask, emphasis).susceptibility
+    found = adaptive(field, kernel, chi, denoised, mask).susceptibility
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+    without = plain(field, kernel, chi, denoised, mask).susceptibility
+    assert np.abs(found - without).max() > 1e-3

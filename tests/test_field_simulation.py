@@ -7,6 +7,7 @@ from spinet_tf.field_simulation import (
     FieldErrors,
     Seeds,
     background_field,
+    coloured_noise,
     nearby_background_field,
     random_b0_direction,
     realistic_field,
@@ -15,7 +16,7 @@ from spinet_tf.field_simulation import (
 from spinet_tf.simulate import simulate_field
 
 SIZE, VOXEL_SIZE, B0 = (20, 18, 23), (0.8, 1.0, 1.5), (0.0, 0.6, 0.8)
-NONE = FieldErrors(1e-9, 1e-9, 0, 0, 0, 0, 0)
+NONE = FieldErrors(1e-9, 1e-9, 0, 0, 0, 0, 0, 0)
 
 
 def seeds(number=0):
@@ -54,6 +55,7 @@ def test_without_errors_it_is_the_forward_model():
         (NONE._replace(smooth=0.002), 0.004),
         (NONE._replace(gain=0.05), 0.005),
         (NONE._replace(near_sources=0.2), 0.006),
+        (NONE._replace(coloured=0.01), 0.005),
     ],
 )
 def test_each_error_changes_the_field_inside_its_bound(errors, bound):
@@ -77,6 +79,21 @@ def test_noise_has_the_stated_deviation():
         logarithms.append(np.log(np.abs(field - exact)[mask]).mean())
     gaussian = -(np.euler_gamma + np.log(2)) / 2  # mean of log |N(0, 1)|
     assert np.exp(np.mean(logarithms) - gaussian) == pytest.approx(0.004, rel=0.15)
+
+
+@pytest.mark.parametrize("size", [SIZE, (21, 24, 16)])
+def test_coloured_noise_has_the_stated_spectrum(size):
+    axes = [np.fft.fftfreq(n) for n in size[:2]] + [np.fft.rfftfreq(size[2])]
+    k = np.sqrt(sum(x**2 for x in np.meshgrid(*axes, indexing="ij")))
+    kernel = tf.ones(k.shape)
+    power = np.zeros(k.shape)
+    for number in range(20):
+        noise = coloured_noise(seeds(number), size, kernel)
+        power += np.abs(np.fft.rfftn(noise)) ** 2 / np.prod(size) / 20
+    for low, high in ((0.05, 0.1), (0.1, 0.2), (0.2, 0.4), (0.4, 0.9)):
+        band = (k >= low) & (k < high)
+        stated = ((k[band] ** 2 + 0.02**2) / 0.15**2) ** -1.5
+        assert np.mean(power[band] / stated) == pytest.approx(1, rel=0.1)
 
 
 def test_errors_near_sources_stay_near_sources():

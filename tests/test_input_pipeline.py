@@ -17,7 +17,7 @@ from spinet_tf.input_pipeline import (
 from spinet_tf.simulate import simulate_field
 
 COUNT, SIZE = 5, (12, 12, 12)
-NO_ERRORS = FieldErrors(1e-9, 1e-9, 0, 0, 0, 0, 0)
+NO_ERRORS = FieldErrors(1e-9, 1e-9, 0, 0, 0, 0, 0, 0)
 
 
 @pytest.fixture(scope="module")

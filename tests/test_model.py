@@ -9,8 +9,6 @@ import tensorflow as tf
 from spinet_tf import SpiNetQSM
 from spinet_tf.fourier import MatrixDFT
 from tests.grids import GRIDS, geometry
-from tests.test_noise_level import B0_DIRECTIONS, VOXEL_SIZES
-from tests.test_noise_level import fields as noisy_fields
 
 SMALL = {"filters": 4, "blocks": 1, "unrolls": 2}
 VARIANTS = {
@@ -18,17 +16,11 @@ VARIANTS = {
     "release": {"channels": 2, "residual": False, "dc_value": 1 / 3},
     "steps": {"mm_steps": 2, "initial_p": 1.4},
     "fill": {"mm_steps": 2, "initial_p": 1.4, "fill_outside": True},
-    "adaptive": {
-        "mm_steps": 2,
-        "fill_outside": True,
-        "reference_noise": 0.1,
-    },
     "shipped": {
         "mm_steps": 2,
         "initial_p": 1.6,
         "fill_outside": True,
-        "reference_noise": 0.02,
-        "penalty_order": 1.0,
+        "adaptive_penalty": True,
     },
 }
 
@@ -87,41 +79,6 @@ def test_whether_the_field_outside_the_mask_matters(fill_outside):
     changed = {**inputs, "local_field": inputs["local_field"] + outside}
     difference = np.abs(model(changed) - model(inputs)).max()
     assert (difference == 0) == fill_outside
-
-
-@pytest.mark.parametrize(
-    ("noise", "strength"), [(0.002, 0.5), (0.004, 1.25), (0.02, 3.0)]
-)
-def test_lambda_follows_the_noise(noise, strength):
-    field, mask, _ = noisy_fields((noise, noise))
-    inputs = {
-        "local_field": field.astype("float32"),
-        "mask": mask.astype("float32"),
-        "voxel_size": VOXEL_SIZES,
-        "b0_direction": B0_DIRECTIONS,
-    }
-    adaptive = small_model(reference_noise=0.004)
-    found = np.ravel(adaptive.prepare(inputs).strength)
-    np.testing.assert_allclose(found, strength, rtol=0.3)
-    weights = small_model().prepare(inputs).strength
-    np.testing.assert_array_equal(np.ravel(weights), 1)
-
-
-def test_less_noise_is_as_a_smaller_lambda():
-    field, mask, _ = noisy_fields((0.002, 0.002))
-    inputs = {
-        "local_field": field[:1],
-        "mask": mask[:1],
-        "voxel_size": VOXEL_SIZES[:1],
-        "b0_direction": B0_DIRECTIONS[:1],
-    }
-    options = {"initial_p": 1.4, "dtype": "float64", "tolerance": 1e-10}
-    adaptive = perturbed_model(initial_lambda=0.4, reference_noise=0.004, **options)
-    strength = float(np.squeeze(adaptive.prepare(inputs).strength))
-    weaker = perturbed_model(initial_lambda=0.4 * strength, **options)
-    np.testing.assert_allclose(adaptive(inputs), weaker(inputs), rtol=0, atol=1e-8)
-    unchanged = perturbed_model(initial_lambda=0.4, **options)
-    assert np.abs(adaptive(inputs) - unchanged(inputs)).max() > 1e-3
 
 
 def test_one_denoiser_is_shared_by_the_unrolls():

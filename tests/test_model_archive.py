@@ -97,7 +97,8 @@ NAN = float("nan")
         ("chi_std", -1, "chi_std must be a finite number > 0"),
         ("dc_value", "a", "dc_value must be a finite number"),
         ("tolerance", -1, "tolerance must be a number from 0 to below 1"),
-        ("penalty_order", NAN, "penalty_order must be a number from 0 to 4"),
+        ("adaptive_penalty", None, "adaptive_penalty must be True or False"),
+        ("adaptive_penalty", True, "False without fill_outside"),
         ("batch_norm", "a", "batch_norm must be True or False"),
     ],
 )

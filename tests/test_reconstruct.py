@@ -33,20 +33,6 @@ def scan(size=(9, 8, 11)):
     return (0.02 * mask * rng.standard_normal(size)).astype("float32"), mask
 
 
-def test_tells_the_lambda_that_was_used():
-    field, mask = scan((24, 22, 26))
-    lambdas = {
-        noise: Reconstructor(
-            SpiNetQSM(filters=4, blocks=1, unrolls=1, reference_noise=noise)
-        )(field, mask, VOXEL_SIZE, B0).lambda_
-        for noise in (None, 1e-6, 0.02, 0.04)
-    }
-    assert lambdas[None] == pytest.approx(0.5)
-    assert lambdas[1e-6] == pytest.approx(0.5 * 3)
-    assert lambdas[0.02] == pytest.approx(4 * lambdas[0.04])
-    assert lambdas[0.04] == pytest.approx(0.5 / 4, rel=0.4)
-
-
 def test_equals_the_model_and_reports_each_unroll(model):
     field, mask = scan()
     seen = []

@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from spinet_tf.dipole_kernel import dipole_kernel
+from spinet_tf.dipole_operator import filter_volume, spectrum_of
+from spinet_tf.error_power import (
+    LEAST_DEVIATION,
+    error_power,
+    cubed_frequencies,
+)
+from spinet_tf.fourier import FFT, MatrixDFT
+from tests.grids import GRIDS
+
+SIZE = (33, 30, 36)
+VOXEL_SIZES = np.array([(1.0, 1.0, 1.0), (0.7, 1.3, 1.6)])
+B0_DIRECTIONS = np.array([(0.0, 0.0, 1.0), (0.36, -0.48, 0.8)])
+
+
+def ball(radius):
+    """Masks of a batch of two, an ellipsoid that does not touch the edges."""
+    axes = np.meshgrid(*(np.linspace(-1, 1, n) for n in SIZE), indexing="ij")
+    mask = (sum(x**2 for x in axes) < radius**2).astype(float)
+    return np.stack([mask, mask])[..., np.newaxis]
+
+
+def fields(white, coloured=(0.0, 0.0), seed=0, sources=1.0):
+    """Smooth sources with a few sharp ones, and other errors for each of two.
+
+    The errors' deviations are in ppm, that of the coloured ones at 0.15 cycles a voxel.
+    """
+    rng = np.random.default_rng(seed)
+    mask = ball(0.85)
+    kernel = dipole_kernel(SIZE, VOXEL_SIZES, B0_DIRECTIONS)
+    axes = np.meshgrid(*(np.linspace(0, 5, n) for n in SIZE), indexing="ij")
+    chi = 0.03 * np.sin(axes[0]) * np.cos(axes[1] + axes[2])
+    chi[15:18, 14:17, 12:20] += 0.15
+    chi = sources * mask * chi[np.newaxis, ..., np.newaxis]
+    clean = filter_volume(tf.constant(chi), kernel).numpy()
+    of_white, of_coloured = (
+        np.reshape(part, (2, 1, 1, 1, 1)) * rng.standard_normal(mask.shape)
+        for part in (white, coloured)
+    )
+    filtered = filter_volume(
+        tf.constant(of_coloured), cubed_frequencies(SIZE, kernel)[None] ** -0.5
+    )
+    return mask * (clean + of_white + filtered.numpy()), mask, kernel
+
+
+def deviations(field, mask, kernel, transform=FFT):
+    """Square roots of the `ErrorPower` of fields of which nothing is explained."""
+    residual = spectrum_of(tf.constant(mask * field), transform)
+    errors = error_power(residual, tf.constant(mask), kernel)
+    return tuple(np.sqrt(power) for power in errors)
+
+
+@pytest.mark.parametrize("white", [(0.0005, 0.006), (0.002, 0.001)])
+def test_finds_the_white_noise_of_each_field_of_a_batch(white):
+    found, coloured = deviations(*fields(white, sources=0.0))
+    np.testing.assert_allclose(found, white, rtol=0.25)
+    assert (coloured < 0.5 * np.array(white)).all()
+
+
+@pytest.mark.parametrize("coloured", [(0.004, 0.02), (0.01, 0.002)])
+def test_finds_the_coloured_noise_of_each_field_of_a_batch(coloured):
+    white, found = deviations(*fields((0.001, 0.001), coloured, sources=0.0))
+    np.testing.assert_allclose(found, coloured, rtol=0.25)
+    assert (white < 0.004).all()
+
+
+def test_hardly_sees_a_susceptibility_whose_field_is_whole():
+    rng = np.random.default_rng(0)
+    chi = tf.constant(0.05 * rng.standard_normal((2, *SIZE, 1)))
+    kernel = dipole_kernel(SIZE, VOXEL_SIZES, B0_DIRECTIONS)
+    everywhere = np.ones(chi.shape)
+    white, _ = deviations(filter_volume(chi, kernel).numpy(), everywhere, kernel)
+    assert (white < 0.05 * 0.08).all()
+
+
+def test_grows_with_what_is_unexplained():
+    field, mask, kernel = fields((0.001, 0.002), (0.004, 0.008))
+    once, thrice = (deviations(k * field, mask, kernel) for k in (1, 3))
+    np.testing.assert_allclose(thrice, 3 * np.array(once))
+
+
+def test_there_is_always_some_error():
+    field, mask, kernel = fields((0.001, 0.001))
+    white, coloured = deviations(0 * field, mask, kernel)
+    np.testing.assert_allclose(white, LEAST_DEVIATION)
+    np.testing.assert_array_equal(coloured, 0)
+    nothing = deviations(0 * field, 0 * mask, kernel)
+    np.testing.assert_allclose(nothing[0], LEAST_DEVIATION)
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 8, 4, 1), (1, 1, 1, 1, 1)])
+def test_volumes_too_small_to_tell(shape):
+    kernel = dipole_kernel(shape[1:4], VOXEL_SIZES[:1], B0_DIRECTIONS[:1])
+    ones = np.ones(shape)
+    for found in deviations(0.01 * ones, ones, kernel):
+        assert np.isfinite(found).all()
+
+
+def test_matrix_products_give_the_same():
+    scan = fields((0.001, 0.002), (0.004, 0.001))
+    np.testing.assert_allclose(
+        deviations(*scan, MatrixDFT), deviations(*scan), rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+def test_cubed_frequencies(grid):
+    size, _ = GRIDS[grid]
+    axes = [np.fft.fftfreq(n) for n in size[:2]] + [np.fft.rfftfreq(size[2])]
+    squared = sum(x**2 for x in np.meshgrid(*axes, indexing="ij"))
+    kernel = tf.ones((1, *size[:2], size[2] // 2 + 1), tf.float64)
+    expected = ((squared + 0.02**2) / 0.15**2) ** 1.5
+    found = cubed_frequencies(size, kernel)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
