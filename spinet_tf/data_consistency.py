@@ -32,7 +32,7 @@ import keras
 import tensorflow as tf
 
 from spinet_tf.dipole_operator import filter_volume, spectrum_of
-from spinet_tf.error_power import error_power, cubed_frequencies
+from spinet_tf.error_power import cubed_frequencies, error_power
 from spinet_tf.fourier import FFT, matrix_size_of
 from spinet_tf.schatten_norm import SchattenNorm
 from spinet_tf.weighted_solve import (

@@ -6,7 +6,7 @@ import tensorflow as tf
 from spinet_tf.data_consistency import DataConsistency, penalty_emphasis
 from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.dipole_operator import filter_volume, spectrum_of
-from spinet_tf.error_power import ErrorPower, error_power, cubed_frequencies
+from spinet_tf.error_power import ErrorPower, cubed_frequencies, error_power
 from spinet_tf.schatten_norm import SchattenNorm
 from tests.grids import geometry, random_volume
 from tests.test_weighted_solve import numerical_gradient, random_emphasis
@@ -201,7 +201,7 @@ def test_config_round_trip():
 @pytest.mark.parametrize("coloured", [0.0, 0.02])
 def test_emphasis_is_the_power_of_errors_over_that_of_a_denoiser(coloured):
     white = np.array([0.001, 0.003])
-    errors = ErrorPower(tf.constant(white**2), tf.constant([coloured**2] * 2))
+    errors = ErrorPower(*map(tf.constant, (white**2, np.full(2, coloured**2))))
     size, voxel_sizes, b0 = geometry("mixed", np.float64)
     kernel = tf.cast(dipole_kernel(size, voxel_sizes, b0), tf.float64)
     squared = penalty_emphasis(errors, kernel, size).numpy() ** 2

@@ -6,8 +6,8 @@ from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.dipole_operator import filter_volume, spectrum_of
 from spinet_tf.error_power import (
     LEAST_DEVIATION,
-    error_power,
     cubed_frequencies,
+    error_power,
 )
 from spinet_tf.fourier import FFT, MatrixDFT
 from tests.grids import GRIDS

@@ -205,8 +205,8 @@ def test_folded_copy_computes_the_same():
 @pytest.mark.parametrize("grid", GRIDS)
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_matrix_transform_computes_the_same(variant, grid):
-    options = {"tolerance": 1e-10, "dtype": "float64", **VARIANTS[variant]}
-    model = small_model(**options)
+    options = {"tolerance": 1e-12, "max_iterations": 300, "dtype": "float64"}
+    model = small_model(**options, **VARIANTS[variant])
     inputs = scan(grid, np.float64)
     expected = model(inputs).numpy()
     matrix = model.with_transform(MatrixDFT)
