@@ -31,8 +31,9 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from spinet_tf.dipole_operator import filter_volume, spectrum_of
-from spinet_tf.error_power import cubed_frequencies, error_power
+from spinet_tf.dipole_operator import spectrum_of
+from spinet_tf.error_power import error_power, penalty_emphasis
+from spinet_tf.filled_field import fill_field
 from spinet_tf.fourier import FFT, matrix_size_of
 from spinet_tf.schatten_norm import SchattenNorm
 from spinet_tf.weighted_solve import (
@@ -43,8 +44,6 @@ from spinet_tf.weighted_solve import (
     emphasised,
     solve_weighted,
 )
-
-REFERENCE_DEVIATION = 0.01  # ppm, of coloured errors for which G is 1
 
 
 class ConsistentSusceptibility(NamedTuple):
@@ -61,61 +60,6 @@ class ConsistentSusceptibility(NamedTuple):
     weights: tf.Tensor
     iterations: tf.Tensor
     relative_residual: tf.Tensor
-
-
-class FilledField(NamedTuple):
-    """A field that is known in a mask, with that of an estimate around it.
-
-    Attributes:
-        volume: float `(batch, x, y, z, channel)` [ppm].
-        spectrum: of the volume; gets no gradient.
-        residual: spectrum of mask (y - Phi mask x); gets no gradient.
-    """
-
-    volume: tf.Tensor
-    spectrum: tf.Tensor
-    residual: tf.Tensor
-
-
-def fill_field(local_field, mask, estimate, kernel, transform=FFT):
-    """The field in the mask, and outside it that of an estimate x.
-
-    Args:
-        local_field: float `(batch, x, y, z, channel)` [ppm], zero outside the mask.
-        mask: float `(batch, x, y, z, 1)`, 0 or 1.
-        estimate: like `local_field`, x [ppm].
-        kernel: float `(batch, x, y, z // 2 + 1)`, half spectrum of D.
-        transform: class of `spinet_tf.fourier`. Defaults to `FFT`.
-
-    Returns:
-        A `FilledField`.
-    """
-    masked = mask * estimate
-    of_masked = spectrum_of(masked, transform)
-    predicted = filter_volume(masked, kernel, transform, of_masked)
-    filled = local_field + (1 - mask) * predicted
-    spectrum = spectrum_of(filled, transform)
-    dipole = transform(matrix_size_of(mask)).diagonal(kernel)
-    return FilledField(filled, spectrum, spectrum - dipole * of_masked)
-
-
-def penalty_emphasis(errors, kernel, matrix_size):
-    """How much the penalty minds a frequency, for fields with these errors.
-
-    G^2 is the power of the field's errors over that of the denoiser's, as in the best
-    linear filter; the latter falls about as 1/|k|^3, which susceptibility itself does.
-
-    Args:
-        errors: `ErrorPower`.
-        kernel: float `(batch, x, y, z // 2 + 1)`, half spectrum of D.
-        matrix_size: int `(3,)`.
-
-    Returns:
-        G, float > 0 `(batch, x, y, z // 2 + 1)`, half spectrum.
-    """
-    white, coloured = (power[:, None, None, None] for power in errors)
-    cubed = cubed_frequencies(matrix_size, kernel)
-    return tf.sqrt(white * cubed + coloured) / REFERENCE_DEVIATION
 
 
 @keras.saving.register_keras_serializable(package="spinet_tf")

@@ -19,6 +19,7 @@ MIDDLE = (0.1, 0.2)  # cycles a voxel
 HIGHEST = (0.4, 1.0)  # cycles a voxel
 MIDDLE_FREQUENCY = 0.15  # cycles a voxel, where the two have the power they are told by
 LOWEST_FREQUENCY = 0.02  # cycles a voxel, under which powers grow no more
+REFERENCE_DEVIATION = 0.01  # ppm, of coloured errors for which G is 1
 LEAST_DEVIATION = 1e-4  # ppm, so that there always is some error
 
 
@@ -86,3 +87,22 @@ def error_power(residual, mask, kernel):
     strength = tf.maximum(strength, 0)
     white = (highest - strength * of_highest) / voxels
     return ErrorPower(tf.maximum(white, LEAST_DEVIATION**2), strength / voxels)
+
+
+def penalty_emphasis(errors, kernel, matrix_size):
+    """How much the penalty minds a frequency, for fields with these errors.
+
+    G^2 is the power of the field's errors over that of the denoiser's, as in the best
+    linear filter; the latter falls about as 1/|k|^3, which susceptibility itself does.
+
+    Args:
+        errors: `ErrorPower`.
+        kernel: float `(batch, x, y, z // 2 + 1)`, half spectrum of D.
+        matrix_size: int `(3,)`.
+
+    Returns:
+        G, float > 0 `(batch, x, y, z // 2 + 1)`, half spectrum.
+    """
+    white, coloured = (power[:, None, None, None] for power in errors)
+    cubed = cubed_frequencies(matrix_size, kernel)
+    return tf.sqrt(white * cubed + coloured) / REFERENCE_DEVIATION

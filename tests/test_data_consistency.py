@@ -3,10 +3,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from spinet_tf.data_consistency import DataConsistency, penalty_emphasis
+from spinet_tf.data_consistency import DataConsistency
 from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.dipole_operator import filter_volume, spectrum_of
-from spinet_tf.error_power import ErrorPower, cubed_frequencies, error_power
+from spinet_tf.error_power import error_power, penalty_emphasis
 from spinet_tf.schatten_norm import SchattenNorm
 from tests.grids import geometry, random_volume
 from tests.test_weighted_solve import numerical_gradient, random_emphasis
@@ -196,19 +196,6 @@ def test_config_round_trip():
     assert float(copy.penalty.p) == pytest.approx(1.1)
     with pytest.raises(ValueError, match="mm_steps=0"):
         DataConsistency(mm_steps=0)
-
-
-@pytest.mark.parametrize("coloured", [0.0, 0.02])
-def test_emphasis_is_the_power_of_errors_over_that_of_a_denoiser(coloured):
-    white = np.array([0.001, 0.003])
-    errors = ErrorPower(*map(tf.constant, (white**2, np.full(2, coloured**2))))
-    size, voxel_sizes, b0 = geometry("mixed", np.float64)
-    kernel = tf.cast(dipole_kernel(size, voxel_sizes, b0), tf.float64)
-    squared = penalty_emphasis(errors, kernel, size).numpy() ** 2
-    cubed = cubed_frequencies(size, kernel).numpy()
-    for sample in range(2):
-        expected = (white[sample] ** 2 * cubed + coloured**2) / 0.01**2
-        np.testing.assert_allclose(squared[sample], expected, rtol=1e-12)
 
 
 def test_an_adaptive_layer_takes_its_emphasis_from_what_z_leaves_unexplained():

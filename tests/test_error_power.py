@@ -6,11 +6,13 @@ from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.dipole_operator import filter_volume, spectrum_of
 from spinet_tf.error_power import (
     LEAST_DEVIATION,
+    ErrorPower,
     cubed_frequencies,
     error_power,
+    penalty_emphasis,
 )
 from spinet_tf.fourier import FFT, MatrixDFT
-from tests.grids import GRIDS
+from tests.grids import GRIDS, geometry
 
 SIZE = (33, 30, 36)
 VOXEL_SIZES = np.array([(1.0, 1.0, 1.0), (0.7, 1.3, 1.6)])
@@ -116,3 +118,16 @@ def test_cubed_frequencies(grid):
     expected = ((squared + 0.02**2) / 0.15**2) ** 1.5
     found = cubed_frequencies(size, kernel)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("coloured", [0.0, 0.02])
+def test_emphasis_is_the_power_of_errors_over_that_of_a_denoiser(coloured):
+    white = np.array([0.001, 0.003])
+    errors = ErrorPower(*map(tf.constant, (white**2, np.full(2, coloured**2))))
+    size, voxel_sizes, b0 = geometry("mixed", np.float64)
+    kernel = tf.cast(dipole_kernel(size, voxel_sizes, b0), tf.float64)
+    squared = penalty_emphasis(errors, kernel, size).numpy() ** 2
+    cubed = cubed_frequencies(size, kernel).numpy()
+    for sample in range(2):
+        expected = (white[sample] ** 2 * cubed + coloured**2) / 0.01**2
+        np.testing.assert_allclose(squared[sample], expected, rtol=1e-12)
