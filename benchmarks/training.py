@@ -1,6 +1,6 @@
 """Times training steps beside their convolutions alone, and the input pipeline.
 
-    python -m benchmarks.training --flagfile=configs/pretrained_low.flags
+    python -m benchmarks.training --flagfile=configs/pretrained_adaptive.flags
 
 Takes the flags of train.py; --precisions and --denoiser tell what is compared, each in
 a process of its own. The convolutions are those of a step, forward and backward, timed

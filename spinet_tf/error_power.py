@@ -51,12 +51,12 @@ def cubed_frequencies(matrix_size, kernel):
 
 
 def error_power(residual, mask, kernel):
-    """Errors of fields of which most of what is explained is known.
+    """The errors of fields, from what an estimate leaves unexplained of them.
 
     Args:
-        residual: spectrum of mask (y - Phi chi), see `spinet_tf.fourier`, for an
-            estimate chi. The better it is, the less of the susceptibility the mask's
-            edge carries onto the cone.
+        residual: spectrum of mask (y - Phi chi), see `spinet_tf.fourier`. The better
+            the estimate chi, the less of the susceptibility the mask's edge carries
+            onto the cone.
         mask: float `(batch, x, y, z, 1)`, 0 or 1.
         kernel: float `(batch, x, y, z // 2 + 1)`, half spectrum of D.
 
@@ -83,8 +83,9 @@ def error_power(residual, mask, kernel):
         )
 
     (middle, of_middle), (highest, of_highest) = means(MIDDLE), means(HIGHEST)
-    strength = tf.math.divide_no_nan(middle - highest, of_middle - of_highest)
-    strength = tf.maximum(strength, 0)
+    # Small volumes may have nothing in a band.
+    excess = tf.maximum(of_middle - of_highest, 0)
+    strength = tf.math.divide_no_nan(tf.maximum(middle - highest, 0), excess)
     white = (highest - strength * of_highest) / voxels
     return ErrorPower(tf.maximum(white, LEAST_DEVIATION**2), strength / voxels)
 

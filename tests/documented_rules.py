@@ -18,7 +18,7 @@ NOT_RUN = {
 }
 PARSED = {
     "python train.py --flagfile=configs/paper.flags": "takes a GPU and days",
-    "python train.py --flagfile=configs/pretrained_low.flags": "an hour",
+    "python train.py --flagfile=configs/pretrained_adaptive.flags": "an hour",
     "python -m benchmarks.training": "minutes, and 2000 patches to make",
     "python -m benchmarks.limited_data": "half an hour",
     "python -m benchmarks.artefacts": "minutes",
