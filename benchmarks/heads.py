@@ -46,7 +46,11 @@ def main(options):
         model = type(model).from_config({**model.get_config(), **others})
         model.set_weights(weights)
     network = Reconstructor(model, options.precision)
-    errors = MODEL_ERROR if options.model_error else FieldErrors(*[0] * 8)
+    errors = (
+        MODEL_ERROR
+        if options.model_error
+        else FieldErrors(*[0] * len(FieldErrors._fields))
+    )
 
     def scans(split, noise, seed):
         stored = load_dataset(options.dataset, options.data_dir, split)

@@ -76,7 +76,7 @@ def define_flags():
         "How TensorFlow spreads each batch; multi_worker reads TF_CONFIG.",
     )
     flags.DEFINE_float("near_sources", 0.2, "Error in and next to sources.", 0.0)
-    flags.DEFINE_float("coloured", 0.02, "Noise towards low frequencies [ppm].", 0.0)
+    flags.DEFINE_float("coloured", 0.02, "Low-frequency noise [ppm].", 0.0)
     flags.mark_flag_as_required("run_dir")
     flags.register_multi_flags_validator(
         ["steps", "steps_per_epoch"],

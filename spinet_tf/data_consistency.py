@@ -23,7 +23,8 @@ on x this would majorize ||mask (Phi chi - y)||^2, with it, it also holds that s
 are in the mask only.
 
 What z leaves unexplained of the field tells how wrong the field is
-(`spinet_tf.error_power`), and an adaptive layer makes G of it.
+(`spinet_tf.error_power`), and an adaptive layer makes G of it. G is taken as given: no
+gradient goes through it.
 """
 
 from typing import NamedTuple
@@ -90,6 +91,9 @@ class DataConsistency(keras.layers.Layer):
     Returns:
         A `ConsistentSusceptibility`.
 
+    Raises:
+        ValueError: no steps, or no mask for an adaptive layer.
+
     Reference:
         Venkatesh et al., MAGMA 2024, doi 10.1007/s10334-024-01158-7.
     """
@@ -124,6 +128,8 @@ class DataConsistency(keras.layers.Layer):
         mask=None,
         emphasis=None,
     ):
+        if self.adaptive and mask is None:
+            raise ValueError("an adaptive layer needs a mask. Received: mask=None")
         normal = tf.square(kernel)
         settings = SolverSettings(self.tolerance, self.max_iterations, self.transform)
 
@@ -131,18 +137,19 @@ class DataConsistency(keras.layers.Layer):
             return spectrum_of(volume, self.transform)
 
         explained = Filtered(denoised, transformed(denoised), -normal)
-        field = Filtered(local_field, transformed(local_field), kernel)
+        if mask is None:
+            field = Filtered(local_field, transformed(local_field), kernel)
         estimate = denoised
         difference = susceptibility - denoised
         spectrum = transformed(difference)
         total_iterations = 0
-        for step in range(self.mm_steps):
+        for _ in range(self.mm_steps):
             if mask is not None:
                 filled = fill_field(local_field, mask, estimate, kernel, self.transform)
                 field = Filtered(filled.volume, filled.spectrum, kernel)
-                if self.adaptive and step == 0 and emphasis is None:
+                if self.adaptive and emphasis is None:
                     errors = error_power(filled.residual, mask, kernel)
-                    emphasis = penalty_emphasis(errors, kernel, matrix_size_of(mask))
+                    emphasis = penalty_emphasis(errors, matrix_size_of(mask), kernel)
             minded = emphasised(difference, spectrum, emphasis, self.transform)
             weights = self.penalty(minded)
             difference, spectrum, iterations, residual = solve_weighted(

@@ -15,19 +15,19 @@ from spinet_tf.fourier import matrix_size_of
 from spinet_tf.frequencies import squared_frequencies
 
 LARGEST_D = 0.08
-MIDDLE = (0.1, 0.2)  # cycles a voxel
-HIGHEST = (0.4, 1.0)  # cycles a voxel
+# In cycles a voxel; none is one of a grid's frequencies, which rounding could move.
+MIDDLE = (0.0997, 0.2003)
+HIGHEST = (0.3997, 1.0)
 MIDDLE_FREQUENCY = 0.15  # cycles a voxel, where the two have the power they are told by
 LOWEST_FREQUENCY = 0.02  # cycles a voxel, under which powers grow no more
 REFERENCE_DEVIATION = 0.01  # ppm, of coloured errors for which G is 1
-LEAST_DEVIATION = 1e-4  # ppm, so that there always is some error
 
 
 class ErrorPower(NamedTuple):
     """Power of a field's errors a voxel, white + coloured (0.15 / |k|)^3.
 
     Attributes:
-        white: float `(batch,)` [ppm^2], `LEAST_DEVIATION` squared at least.
+        white: float `(batch,)` [ppm^2].
         coloured: float `(batch,)` [ppm^2].
     """
 
@@ -35,8 +35,14 @@ class ErrorPower(NamedTuple):
     coloured: tf.Tensor
 
 
+# There always is some error, and where there seems to be more, as with phase wraps left
+# in a field, it is not everywhere.
+LEAST = ErrorPower(0.0001**2, 0.0005**2)
+MOST = ErrorPower(0.01**2, 0.03**2)
+
+
 def cubed_frequencies(matrix_size, kernel):
-    """(|k| / 0.15)^3 over a half spectrum, nowhere 0.
+    """(|k| / 0.15)^3 over a half spectrum, with 0.02^2 added to |k|^2.
 
     Args:
         matrix_size: int `(3,)`.
@@ -54,15 +60,16 @@ def error_power(residual, mask, kernel):
     """The errors of fields, from what an estimate leaves unexplained of them.
 
     Args:
-        residual: spectrum of mask (y - Phi chi), see `spinet_tf.fourier`. The better
-            the estimate chi, the less of the susceptibility the mask's edge carries
-            onto the cone.
+        residual: spectrum of mask (y - Phi chi), see `spinet_tf.fourier`; powers of
+            channels are added. The better the estimate chi, the less of the
+            susceptibility the mask's edge carries onto the cone.
         mask: float `(batch, x, y, z, 1)`, 0 or 1.
         kernel: float `(batch, x, y, z // 2 + 1)`, half spectrum of D.
 
     Returns:
-        `ErrorPower`.
+        `ErrorPower`, from `LEAST` to `MOST`; it gets no gradient.
     """
+    residual = tf.stop_gradient(residual)
     matrix_size = matrix_size_of(mask)
     power = tf.reduce_sum(tf.math.real(residual * tf.math.conj(residual)), axis=1)
     voxels = tf.maximum(tf.reduce_sum(mask, axis=(1, 2, 3, 4)), 1)
@@ -77,29 +84,32 @@ def error_power(residual, mask, kernel):
         chosen = (squared >= low**2) & (squared < high**2)
         weights = on_cone * tf.cast(chosen, mask.dtype)
         total = tf.reduce_sum(weights, axis=(1, 2, 3))
-        return (
+        return [
             tf.math.divide_no_nan(tf.reduce_sum(weights * x, axis=(1, 2, 3)), total)
             for x in (power, coloured)
-        )
+        ]
 
     (middle, of_middle), (highest, of_highest) = means(MIDDLE), means(HIGHEST)
     # Small volumes may have nothing in a band.
     excess = tf.maximum(of_middle - of_highest, 0)
     strength = tf.math.divide_no_nan(tf.maximum(middle - highest, 0), excess)
-    white = (highest - strength * of_highest) / voxels
-    return ErrorPower(tf.maximum(white, LEAST_DEVIATION**2), strength / voxels)
+    found = ErrorPower(highest - strength * of_highest, strength)
+    return ErrorPower(
+        *map(tf.clip_by_value, (part / voxels for part in found), LEAST, MOST)
+    )
 
 
-def penalty_emphasis(errors, kernel, matrix_size):
+def penalty_emphasis(errors, matrix_size, kernel):
     """How much the penalty minds a frequency, for fields with these errors.
 
-    G^2 is the power of the field's errors over that of the denoiser's, as in the best
-    linear filter; the latter falls about as 1/|k|^3, which susceptibility itself does.
+    G^2 goes with the power of the field's errors over that of the denoiser's, as in the
+    best linear filter, which it is for p = 2. The latter falls about as 1/|k|^3, as
+    susceptibility itself does.
 
     Args:
         errors: `ErrorPower`.
-        kernel: float `(batch, x, y, z // 2 + 1)`, half spectrum of D.
         matrix_size: int `(3,)`.
+        kernel: float `(batch, x, y, z // 2 + 1)`, half spectrum of D.
 
     Returns:
         G, float > 0 `(batch, x, y, z // 2 + 1)`, half spectrum.

@@ -1,8 +1,9 @@
 """Realistic local fields from susceptibility maps, in the graph.
 
 A real field holds what the susceptibility does not explain: noise that varies over
-the head, what background removal left behind, the anisotropy of white matter, and
-smooth errors of phase combination. Each is drawn anew for each example.
+the head, what background removal left behind, the anisotropy of white matter, smooth
+errors of phase combination, and noise that grows towards low frequencies. Each is drawn
+anew for each example.
 """
 
 import math
@@ -28,8 +29,9 @@ class FieldErrors(NamedTuple):
         gain: float, standard deviation of smooth multiplicative errors.
         near_sources: float, error of the field in and next to a source, such as a vein
             with little signal, relative to the source's susceptibility.
-        coloured: float [ppm], of noise that grows towards low frequencies, see
-            `spinet_tf.error_power`; drawn uniformly in its square root.
+        coloured: float [ppm], root of the power at 0.15 cycles a voxel of noise that
+            grows towards low frequencies (`spinet_tf.error_power`); its standard
+            deviation is about a third of that. Drawn uniformly in its square root.
     """
 
     noise_low: float = 0.0003
@@ -117,7 +119,7 @@ def coloured_noise(seeds, shape, kernel):
     Args:
         seeds: `Seeds`.
         shape: int `(3,)`.
-        kernel: float32 `(x, y, z // 2 + 1)`, half spectrum of D.
+        kernel: float32 `(x, y, z // 2 + 1)`, any half spectrum.
 
     Returns:
         float32 `(x, y, z)`, periodic.

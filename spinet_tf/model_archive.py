@@ -1,5 +1,6 @@
 """What a `.keras` file must hold before Keras is given it."""
 
+import inspect
 import io
 import json
 import math
@@ -8,11 +9,13 @@ import zipfile
 import h5py
 
 from spinet_tf.errors import InputError
+from spinet_tf.model import SpiNetQSM
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 LARGEST = {CONFIG: 2**20, METADATA: 2**20, WEIGHTS: 2**30}
 """Bytes of the members, unpacked."""
 CLASSES = ("SpiNetQSM", "DenoiserOnly")
+ARGUMENTS = {"name", "trainable", "dtype", *inspect.signature(SpiNetQSM).parameters}
 PLAIN = (str, bool, int, float, type(None))
 
 
@@ -69,6 +72,12 @@ def _check_class(config, path):
     if name not in CLASSES or registered != f"spinet_tf>{name}":
         found = str(name if name not in CLASSES else registered)[:100]
         raise InputError(f"{path}: expected a SpiNet-QSM model, found {found}")
+    unknown = [key[:100] for key in config["config"] if key not in ARGUMENTS]
+    if unknown:
+        raise InputError(
+            f"{path}: saved by another version of spinet-tf, this one does not know"
+            f" {', '.join(unknown[:5])}"
+        )
     for key, value in config["config"].items():
         if key == "dtype" and isinstance(value, dict):
             kind = value.get("module"), value.get("class_name")

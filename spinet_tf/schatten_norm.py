@@ -30,8 +30,8 @@ class SchattenNorm(keras.layers.Layer):
             quadratic. Defaults to 1e-5.
 
     Call arguments:
-        difference: float `(batch, x, y, z, channel)`, chi - z [ppm]; a complex
-            difference is two channels.
+        difference: float `(batch, x, y, z, channel)`, chi - z [ppm], or G (chi - z); a
+            complex difference is two channels.
 
     Returns:
         W^2, float `(batch, x, y, z, 1)`.

@@ -5,7 +5,8 @@ import tensorflow as tf
 from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.dipole_operator import filter_volume, spectrum_of
 from spinet_tf.error_power import (
-    LEAST_DEVIATION,
+    LEAST,
+    MOST,
     ErrorPower,
     cubed_frequencies,
     error_power,
@@ -75,8 +76,8 @@ def test_hardly_sees_a_susceptibility_whose_field_is_whole():
     chi = tf.constant(0.05 * rng.standard_normal((2, *SIZE, 1)))
     kernel = dipole_kernel(SIZE, VOXEL_SIZES, B0_DIRECTIONS)
     everywhere = np.ones(chi.shape)
-    white, _ = deviations(filter_volume(chi, kernel).numpy(), everywhere, kernel)
-    assert (white < 0.05 * 0.08).all()
+    found = deviations(filter_volume(chi, kernel).numpy(), everywhere, kernel)
+    assert (np.array(found) < 0.05 * 0.08).all()
 
 
 def test_grows_with_what_is_unexplained():
@@ -85,13 +86,20 @@ def test_grows_with_what_is_unexplained():
     np.testing.assert_allclose(thrice, 3 * np.array(once))
 
 
-def test_there_is_always_some_error():
+@pytest.mark.parametrize("scale", [0, 1e6])
+def test_there_is_always_some_error_and_never_too_much(scale):
+    field, mask, kernel = fields((0.001, 0.001), (0.004, 0.004))
+    limits = np.sqrt(LEAST if scale == 0 else MOST)
+    for found, limit in zip(
+        deviations(scale * field, mask, kernel), limits, strict=True
+    ):
+        np.testing.assert_allclose(found, limit)
+
+
+def test_an_empty_mask_tells_of_the_least_error():
     field, mask, kernel = fields((0.001, 0.001))
-    white, coloured = deviations(0 * field, mask, kernel)
-    np.testing.assert_allclose(white, LEAST_DEVIATION)
-    np.testing.assert_array_equal(coloured, 0)
-    nothing = deviations(0 * field, 0 * mask, kernel)
-    np.testing.assert_allclose(nothing[0], LEAST_DEVIATION)
+    for found, least in zip(deviations(field, 0 * mask, kernel), LEAST, strict=True):
+        np.testing.assert_allclose(found, np.sqrt(least))
 
 
 @pytest.mark.parametrize("size", [(3, 2, 4), (1, 1, 1)])
@@ -101,7 +109,7 @@ def test_volumes_too_small_to_tell_have_no_coloured_errors(size):
     ones = np.ones((1, *size, 1))
     white, coloured = deviations(rng.standard_normal(ones.shape), ones, kernel)
     assert np.isfinite(white).all()
-    np.testing.assert_array_equal(coloured, 0)
+    np.testing.assert_allclose(coloured, np.sqrt(LEAST.coloured))
 
 
 def test_matrix_products_give_the_same():
@@ -128,7 +136,7 @@ def test_emphasis_is_the_power_of_errors_over_that_of_a_denoiser(coloured):
     errors = ErrorPower(*map(tf.constant, (white**2, np.full(2, coloured**2))))
     size, voxel_sizes, b0 = geometry("mixed", np.float64)
     kernel = tf.cast(dipole_kernel(size, voxel_sizes, b0), tf.float64)
-    squared = penalty_emphasis(errors, kernel, size).numpy() ** 2
+    squared = penalty_emphasis(errors, size, kernel).numpy() ** 2
     cubed = cubed_frequencies(size, kernel).numpy()
     for sample in range(2):
         expected = (white[sample] ** 2 * cubed + coloured**2) / 0.01**2

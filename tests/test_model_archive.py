@@ -108,6 +108,15 @@ def test_arguments(refused, members, key, value, message):
     assert message in refused({"config.json": json.dumps(config)})
 
 
+def test_arguments_of_another_version(refused, members):
+    config = json.loads(members["config.json"])
+    config["config"] |= {"reference_noise": None, "penalty_order": 0.0}
+    assert refused({"config.json": json.dumps(config)}) == (
+        "saved by another version of spinet-tf, this one does not know"
+        " reference_noise, penalty_order"
+    )
+
+
 def test_weights_that_are_none(refused, members):
     def changed(make):
         content = io.BytesIO(members["model.weights.h5"])

@@ -26,7 +26,7 @@ TOLERANCE = 1e-5
 SAME = 100 * TOLERANCE
 VARIANTS = {
     "real": {},
-    "real, fill outside": {"fill_outside": True},
+    "real, adaptive": {"fill_outside": True, "adaptive_penalty": True, "mm_steps": 2},
     "complex": {"channels": 2, "residual": False, "dc_value": 1 / 3},
     "complex, fill outside": {"channels": 2, "fill_outside": True},
 }

@@ -8,7 +8,7 @@ from spinet_tf.training.trainer import Trainer
 from tests.test_model import VARIANTS, scan, small_model
 
 NETWORKS = {
-    **{name: VARIANTS[name] for name in ("release", "fill", "adaptive")},
+    **{name: VARIANTS[name] for name in ("release", "fill", "shipped")},
     "dropout": {"dropout": 0.3, "initial_p": 1.5},
     "no_batch_norm": {"batch_norm": False, "learn_p": False},
 }

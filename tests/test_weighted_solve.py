@@ -39,10 +39,10 @@ def right_side(volume, *filters):
 
 
 def random_emphasis(size):
-    """Half spectrum of G, positive and symmetric."""
+    """Half spectra of G for a batch of two, positive and symmetric."""
     rng = np.random.default_rng(6)
-    impulse = np.zeros((1, *size, 1))
-    impulse[0, 0, 0, 0] = 1
+    impulse = np.zeros((2, *size, 1))
+    impulse[:, 0, 0, 0] = 1
     kernel = impulse + 0.02 * rng.random(impulse.shape)
     return tf.math.real(tf.signal.rfft3d(tf.constant(kernel[..., 0]))) + 0.5
 

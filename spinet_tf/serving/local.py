@@ -14,7 +14,7 @@ from spinet_tf.serving.served_model import ServedModel
 from spinet_tf.serving.signatures import DEFAULT_SIGNATURE, INPUTS, UNROLLS_SIGNATURE
 
 FACTS = ("Lambda", "P", "Precision", "SolverTolerance")
-NEWER_FACTS = ("ReferenceNoise", "PenaltyOrder", "DipoleAtZero")
+NEWER_FACTS = ("AdaptivePenalty", "DipoleAtZero")
 """Which earlier exports may not have."""
 
 

@@ -14,7 +14,7 @@ Exported by spinet-tf {SoftwareVersion}. `spinet_qsm.json` holds the facts of th
 `solver_iterations` and `solver_residual`, (batch, unroll); `data_consistency`, \
 (batch), the relative misfit of the field in the mask |
 | Network | {Channels} channel(s), {Unrolls} unrolls of {MMSteps} step(s), {Filters} \
-filters, {Blocks} residual blocks; lambda {Lambda:.4g}{LambdaIsFor}, \
+filters, {Blocks} residual blocks; lambda {Lambda:.4g}{Follows}, \
 p {P:.4g} |
 | CNN | {Precision}; the physics is float32 |
 | Outside the mask | the field {Outside} |
@@ -77,6 +77,5 @@ def model_card(facts, notes=""):
     Returns:
         str.
     """
-    noise = facts["ReferenceNoise"]
-    is_for = f" for {noise:g} ppm of noise, it goes with the field's" if noise else ""
-    return CARD.format(**facts, LambdaIsFor=is_for) + (f"\n{notes}" if notes else "")
+    follows = ", which follows the field's errors" if facts["AdaptivePenalty"] else ""
+    return CARD.format(**facts, Follows=follows) + (f"\n{notes}" if notes else "")
