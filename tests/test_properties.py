@@ -182,7 +182,7 @@ of_network = given(scans(), st.integers(0, 99), st.sampled_from([1e4, 1e5, 1e12]
 of_classical = given(scans(), st.sampled_from([0.0, 3.0]))
 
 
-@pytest.mark.parametrize("network", ["real, fill outside", "complex"], indirect=True)
+@pytest.mark.parametrize("network", ["real, adaptive", "complex"], indirect=True)
 @FEW
 @of_network
 def test_network(network, scan, neighbour_seed, budget):
