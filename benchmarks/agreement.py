@@ -49,14 +49,11 @@ def iterate_errors(model, golden, settings):
     def as_complex(volume):
         return volume.numpy()[0, ..., 0] + 1j * volume.numpy()[0, ..., 1]
 
-    chi = problem.start
-    for k in (1, 2, 3):
-        unroll = folded.unroll(problem, chi)
-        chi = unroll.susceptibility
+    for k, unroll in enumerate(folded.rounds(problem), 1):
         yield (
             relative_error(as_complex(unroll.denoised), golden[f"z_{k}"]),
             relative_error(unroll.weights.numpy()[0, ..., 0], golden[f"w2_{k}"]),
-            relative_error(as_complex(chi), golden[f"chi_{k}"]),
+            relative_error(as_complex(unroll.susceptibility), golden[f"chi_{k}"]),
             int(unroll.iterations[0]),
         )
 

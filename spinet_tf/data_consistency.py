@@ -23,8 +23,10 @@ on x this would majorize ||mask (Phi chi - y)||^2, with it, it also holds that s
 are in the mask only.
 
 What z leaves unexplained of the field tells how wrong the field is
-(`spinet_tf.error_power`), and an adaptive layer makes G of it. G is taken as given: no
-gradient goes through it.
+(`spinet_tf.error_power`), and an adaptive layer makes G of it. What the chi of a step
+leaves unexplained tells which voxels are wrong (`spinet_tf.outliers`); in the steps
+that follow, such a layer takes T, from 0 to the mask, in place of the mask on y. G and
+T are taken as given: no gradient goes through them.
 """
 
 from typing import NamedTuple
@@ -34,8 +36,9 @@ import tensorflow as tf
 
 from spinet_tf.dipole_operator import spectrum_of
 from spinet_tf.error_power import error_power, penalty_emphasis
-from spinet_tf.filled_field import fill_field
+from spinet_tf.filled_field import fill_field, predict_field
 from spinet_tf.fourier import FFT, matrix_size_of
+from spinet_tf.outliers import trust_in_field
 from spinet_tf.schatten_norm import SchattenNorm
 from spinet_tf.weighted_solve import (
     Filtered,
@@ -55,12 +58,14 @@ class ConsistentSusceptibility(NamedTuple):
         weights: float `(batch, x, y, z, 1)`, W^2 of the last step.
         iterations: int32 `(batch,)`, solver iterations, summed over the steps.
         relative_residual: float `(batch,)`, of the last step's solve.
+        trust: float `(batch, x, y, z, 1)`, T for what follows; None without a mask.
     """
 
     susceptibility: tf.Tensor
     weights: tf.Tensor
     iterations: tf.Tensor
     relative_residual: tf.Tensor
+    trust: tf.Tensor | None
 
 
 @keras.saving.register_keras_serializable(package="spinet_tf")
@@ -72,8 +77,8 @@ class DataConsistency(keras.layers.Layer):
         tolerance: float, relative residual of each solve. Defaults to 1e-4.
         max_iterations: int, limit of each solve. Defaults to 30.
         penalty: `SchattenNorm`, owner of lambda and p. Defaults to a new one.
-        adaptive: bool, whether G follows the errors of the field; it takes a mask.
-            Defaults to False.
+        adaptive: bool, whether G and T follow the errors of the field; it takes a mask.
+            T needs two steps or more. Defaults to False.
 
     Attributes:
         transform: class of `spinet_tf.fourier`; not saved with a model.
@@ -87,6 +92,8 @@ class DataConsistency(keras.layers.Layer):
             Defaults to None: y is known everywhere.
         emphasis: float > 0 `(batch, x, y, z // 2 + 1)` or `(1, ...)`, half spectrum of
             G. Defaults to None: what the field tells if the layer is adaptive, else 1.
+        trust: float `(batch, x, y, z, 1)`, T to begin with, as an earlier call gave it.
+            Defaults to None: the mask.
 
     Returns:
         A `ConsistentSusceptibility`.
@@ -127,6 +134,7 @@ class DataConsistency(keras.layers.Layer):
         denoised,
         mask=None,
         emphasis=None,
+        trust=None,
     ):
         if self.adaptive and mask is None:
             raise ValueError("an adaptive layer needs a mask. Received: mask=None")
@@ -139,13 +147,18 @@ class DataConsistency(keras.layers.Layer):
         explained = Filtered(denoised, transformed(denoised), -normal)
         if mask is None:
             field = Filtered(local_field, transformed(local_field), kernel)
+        elif trust is None:
+            trust = mask
         estimate = denoised
         difference = susceptibility - denoised
         spectrum = transformed(difference)
         total_iterations = 0
-        for _ in range(self.mm_steps):
+        for step in range(self.mm_steps):
             if mask is not None:
-                filled = fill_field(local_field, mask, estimate, kernel, self.transform)
+                predicted = predict_field(estimate, mask, kernel, self.transform)
+                if self.adaptive and step > 0:
+                    trust = trust_in_field(local_field - predicted.volume, mask)
+                filled = fill_field(local_field, trust, predicted, self.transform)
                 field = Filtered(filled.volume, filled.spectrum, kernel)
                 if self.adaptive and emphasis is None:
                     errors = error_power(filled.residual, mask, kernel)
@@ -160,7 +173,9 @@ class DataConsistency(keras.layers.Layer):
             )
             estimate = denoised + difference
             total_iterations += iterations
-        return ConsistentSusceptibility(estimate, weights, total_iterations, residual)
+        return ConsistentSusceptibility(
+            estimate, weights, total_iterations, residual, trust
+        )
 
     def get_config(self):
         return {

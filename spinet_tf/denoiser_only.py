@@ -24,7 +24,7 @@ class DenoiserOnly(SpiNetQSM):
         super().__init__(unrolls=unrolls, **kwargs)
         self.data_consistency.trainable = False
 
-    def fit_data(self, problem, susceptibility, denoised):
+    def fit_data(self, problem, susceptibility, denoised, trust):
         samples = tf.shape(denoised)[:1]
         return Unroll(
             problem.mask * denoised,
@@ -32,4 +32,5 @@ class DenoiserOnly(SpiNetQSM):
             tf.ones_like(problem.mask),
             tf.zeros(samples, tf.int32),
             tf.zeros(samples, denoised.dtype),
+            trust,
         )

@@ -1,4 +1,4 @@
-"""A local field that is known in a mask only, filled in around it."""
+"""A local field that is known in some voxels only, filled in everywhere else."""
 
 from typing import NamedTuple
 
@@ -8,13 +8,25 @@ from spinet_tf.dipole_operator import filter_volume, spectrum_of
 from spinet_tf.fourier import FFT, matrix_size_of
 
 
-class FilledField(NamedTuple):
-    """A field that is known in a mask, with that of an estimate around it.
+class PredictedField(NamedTuple):
+    """The field of a susceptibility whose sources are in a mask.
 
     Attributes:
         volume: float `(batch, x, y, z, channel)` [ppm].
         spectrum: of the volume; gets no gradient.
-        residual: spectrum of mask (y - Phi mask x); gets no gradient.
+    """
+
+    volume: tf.Tensor
+    spectrum: tf.Tensor
+
+
+class FilledField(NamedTuple):
+    """A field where it is believed, and a predicted one where it is not.
+
+    Attributes:
+        volume: float `(batch, x, y, z, channel)` [ppm].
+        spectrum: of the volume; gets no gradient.
+        residual: spectrum of what differs from the prediction; gets no gradient.
     """
 
     volume: tf.Tensor
@@ -22,23 +34,37 @@ class FilledField(NamedTuple):
     residual: tf.Tensor
 
 
-def fill_field(local_field, mask, estimate, kernel, transform=FFT):
-    """The field in the mask, and outside it that of an estimate x.
+def predict_field(susceptibility, mask, kernel, transform=FFT):
+    """Phi mask x.
 
     Args:
-        local_field: float `(batch, x, y, z, channel)` [ppm], zero outside the mask.
+        susceptibility: float `(batch, x, y, z, channel)` [ppm], x.
         mask: float `(batch, x, y, z, 1)`, 0 or 1.
-        estimate: like `local_field`, x [ppm].
         kernel: float `(batch, x, y, z // 2 + 1)`, half spectrum of D.
+        transform: class of `spinet_tf.fourier`. Defaults to `FFT`.
+
+    Returns:
+        A `PredictedField`.
+    """
+    sources = mask * susceptibility
+    spectrum = spectrum_of(sources, transform)
+    dipole = transform(matrix_size_of(mask)).diagonal(kernel)
+    field = filter_volume(sources, kernel, transform, spectrum)
+    return PredictedField(field, dipole * spectrum)
+
+
+def fill_field(local_field, trust, predicted, transform=FFT):
+    """A field where it is trusted, the predicted one where it is not, or a mixture.
+
+    Args:
+        local_field: float `(batch, x, y, z, channel)` [ppm].
+        trust: float `(batch, x, y, z, 1)`, 0 to 1.
+        predicted: `PredictedField`.
         transform: class of `spinet_tf.fourier`. Defaults to `FFT`.
 
     Returns:
         A `FilledField`.
     """
-    masked = mask * estimate
-    of_masked = spectrum_of(masked, transform)
-    predicted = filter_volume(masked, kernel, transform, of_masked)
-    filled = local_field + (1 - mask) * predicted
+    filled = trust * local_field + (1 - trust) * predicted.volume
     spectrum = spectrum_of(filled, transform)
-    dipole = transform(matrix_size_of(mask)).diagonal(kernel)
-    return FilledField(filled, spectrum, spectrum - dipole * of_masked)
+    return FilledField(filled, spectrum, spectrum - predicted.spectrum)

@@ -47,9 +47,10 @@ class SpiNetQSM(keras.Model):
             is filled in from the estimate, rather than as measured, which is what was
             published. Defaults to False.
         adaptive_penalty: bool, whether lambda follows the errors of a field over
-            frequencies, which the field tells itself (`spinet_tf.error_power`). It goes
-            with `fill_outside`. Defaults to False: one lambda for all fields and
-            frequencies, which is what was published.
+            frequencies, which the field tells itself (`spinet_tf.error_power`), and
+            voxels that nothing explains are left out (`spinet_tf.outliers`). It goes
+            with `fill_outside`. Defaults to False: one lambda for all fields,
+            frequencies and voxels, which is what was published.
         tolerance: float in [0, 1), relative residual of each solve. Defaults to 1e-4.
         max_iterations: int, 1 to 10000, limit of each solve. Defaults to 30.
 
@@ -145,28 +146,33 @@ class SpiNetQSM(keras.Model):
         result = tf.cast(result, susceptibility.dtype) * self.chi_std
         return susceptibility - result if self.residual else result + self.chi_mean
 
-    def unroll(self, problem, susceptibility, training=False, network=None):
-        """One round of denoiser and data consistency.
+    def rounds(self, problem, training=False, network=None):
+        """The rounds of denoiser and data consistency, one by one.
 
         Args:
             problem: `Problem`.
-            susceptibility: float `(batch, x, y, z, channel)`, chi_{k-1} [ppm], masked.
             training: bool, for dropout and normalisation. Defaults to False.
             network: see `denoise`.
 
-        Returns:
+        Yields:
             An `Unroll`.
         """
-        denoised = self.denoise(susceptibility, training, network)
-        return self.fit_data(problem, susceptibility, denoised)
+        susceptibility, trust = problem.start, problem.mask
+        for _ in range(self.unrolls):
+            denoised = self.denoise(susceptibility, training, network)
+            unroll = self.fit_data(problem, susceptibility, denoised, trust)
+            susceptibility, trust = unroll.susceptibility, unroll.trust
+            yield unroll
 
-    def fit_data(self, problem, susceptibility, denoised):
+    def fit_data(self, problem, susceptibility, denoised, trust):
         """What follows the denoiser in an unroll.
 
         Args:
             problem: `Problem`.
             susceptibility: float `(batch, x, y, z, channel)`, chi_{k-1} [ppm], masked.
             denoised: like `susceptibility`, z_k.
+            trust: float `(batch, x, y, z, 1)`, how much of the field to take: the mask,
+                or that of the unroll before.
 
         Returns:
             An `Unroll`.
@@ -177,6 +183,7 @@ class SpiNetQSM(keras.Model):
             susceptibility,
             denoised,
             problem.mask if self.fill_outside else None,
+            trust=trust,
         )
         return Unroll(
             problem.mask * consistent.susceptibility, denoised, *consistent[1:]
@@ -188,12 +195,8 @@ class SpiNetQSM(keras.Model):
         Returns:
             The last `Unroll`.
         """
-        problem = self.prepare(inputs)
-        susceptibility = problem.start
-        for _ in range(self.unrolls):
-            unroll = self.unroll(problem, susceptibility, training, network)
-            susceptibility = unroll.susceptibility
-        return unroll
+        *_, last = self.rounds(self.prepare(inputs), training, network)
+        return last
 
     def call(self, inputs, training=False):
         return self.reconstruct(inputs, training).susceptibility[..., :1]

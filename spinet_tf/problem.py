@@ -30,6 +30,7 @@ class Unroll(NamedTuple):
         weights: float `(batch, x, y, z, 1)`, W^2.
         iterations: int32 `(batch,)`, of the solver.
         relative_residual: float `(batch,)`, of the solver.
+        trust: float `(batch, x, y, z, 1)`, how much of the field the next unroll takes.
     """
 
     susceptibility: tf.Tensor
@@ -37,6 +38,7 @@ class Unroll(NamedTuple):
     weights: tf.Tensor
     iterations: tf.Tensor
     relative_residual: tf.Tensor
+    trust: tf.Tensor
 
 
 def make_problem(inputs, dipole, channels=1, fill_outside=False):

@@ -148,13 +148,13 @@ class Reconstructor:
                 "b0_direction": np.asarray([b0_direction], np.float32),
             }
         )
-        susceptibility = problem.start
+        susceptibility, trust = problem.start, problem.mask
         reports = []
         for k in range(1, self.model.unrolls + 1):
             unroll_start = time.monotonic()
             denoised = denoise(susceptibility)
-            unroll = self._fit(problem, susceptibility, denoised)
-            susceptibility = unroll.susceptibility
+            unroll = self._fit(problem, susceptibility, denoised, trust)
+            susceptibility, trust = unroll.susceptibility, unroll.trust
             reports.append(
                 UnrollReport(
                     susceptibility[0, ..., 0].numpy(),

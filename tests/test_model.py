@@ -223,7 +223,7 @@ def test_mixed_precision_is_of_the_cnn_only():
     mixed = model.folded("mixed_bfloat16")
     inputs = scan()
     problem = mixed.prepare(inputs)
-    unroll = mixed.unroll(problem, problem.start)
+    unroll = next(mixed.rounds(problem))
     assert mixed.denoiser(problem.mask).dtype == tf.bfloat16
     assert problem.kernel.dtype == unroll.susceptibility.dtype == tf.float32
     expected = model(inputs).numpy()
@@ -234,7 +234,7 @@ def test_mixed_precision_is_of_the_cnn_only():
 def test_unroll_reports_the_solver():
     model = small_model(tolerance=1e-5)
     problem = model.prepare(scan())
-    unroll = model.unroll(problem, problem.start)
+    unroll = next(model.rounds(problem))
     assert unroll.iterations.shape == (2,)
     assert (unroll.iterations.numpy() > 0).all()
     assert (unroll.relative_residual.numpy() <= 1e-5).all()

@@ -32,12 +32,8 @@ def reconstruction(model, inputs):
     """
     field, mask = (inputs[name][..., tf.newaxis] for name in ("local_field", "mask"))
     problem = model.prepare({**inputs, "local_field": field, "mask": mask})
-    susceptibility = problem.start
-    unrolls = []
-    for _ in range(model.unrolls):
-        unrolls.append(model.unroll(problem, susceptibility))
-        susceptibility = unrolls[-1].susceptibility
-    real = susceptibility[..., :1]
+    unrolls = list(model.rounds(problem))
+    real = unrolls[-1].susceptibility[..., :1]
     misfit = mask * (model.dipole(real, problem.kernel) - field)
     return {
         "susceptibility": real[..., 0],

@@ -1,0 +1,108 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from spinet_tf.data_consistency import DataConsistency
+from spinet_tf.dipole_kernel import dipole_kernel
+from spinet_tf.dipole_operator import filter_volume
+from spinet_tf.outliers import LEAST_DEVIATION, trust_in_field
+from spinet_tf.schatten_norm import SchattenNorm
+from tests.grids import geometry
+
+SIZE = (16, 21, 18)
+
+
+def noise(deviations, channels=1, seed=0):
+    """Normal noise in a batch, with a deviation for each [ppm], and masks of a half."""
+    rng = np.random.default_rng(seed)
+    volume = rng.standard_normal((len(deviations), *SIZE, channels))
+    mask = np.zeros((len(deviations), *SIZE, 1))
+    mask[:, 2:14, 3:18, 1:15] = 1
+    return np.reshape(deviations, (-1, 1, 1, 1, 1)) * volume, mask
+
+
+def trust(misfit, mask):
+    return trust_in_field(tf.constant(misfit), tf.constant(mask)).numpy()
+
+
+def test_noise_is_believed_whatever_its_level():
+    misfit, mask = noise((1e-5, 0.004, 0.1))
+    np.testing.assert_array_equal(trust(misfit, mask), mask)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_outliers_are_left_out_each_field_by_its_own_noise(channels):
+    deviations = (0.004, 0.02)
+    misfit, mask = noise(deviations, channels)
+    outlying = (slice(None), slice(4, 8), slice(5, 9), slice(3, 7))  # 2.5% of the mask
+    misfit[(*outlying, 0)] = -18 * 0.004
+    found = trust(misfit, mask)
+    assert (found[0][outlying[1:]] == 0).all()
+    found[0][outlying[1:]] = 1
+    np.testing.assert_array_equal(found, mask)
+
+
+def test_trust_falls_from_one_to_nothing():
+    misfit, mask = noise((0.004,))
+    sizes = np.linspace(0.01, 0.08, 12)
+    misfit[0, 2:14, 5, 5, 0] = sizes
+    found = trust(misfit, mask)[0, 2:14, 5, 5, 0]
+    assert found[0] == 1 and found[-1] == 0
+    between = (found > 0) & (found < 1)
+    assert between.sum() >= 2
+    np.testing.assert_allclose(np.diff(found[between], 2), 0, atol=1e-9)
+    assert (np.diff(found[between]) < 0).all()
+
+
+def test_what_is_small_is_no_outlier():
+    misfit, mask = noise((1e-6,))
+    misfit[0, 6, 6, 6] = 7.9 * LEAST_DEVIATION
+    np.testing.assert_array_equal(trust(misfit, mask), mask)
+
+
+def test_what_is_outside_the_mask_does_not_count():
+    misfit, mask = noise((0.004,))
+    outside = np.where(mask == 0, 1e6, misfit)
+    np.testing.assert_array_equal(trust(outside, mask), mask)
+    np.testing.assert_array_equal(trust(misfit, 0 * mask), 0 * mask)
+
+
+def fit(field, mask, kernel, denoised, calls, adaptive=True):
+    """Susceptibility and trust after some unrolls with the same z."""
+    layer = DataConsistency(
+        2, 1e-10, 300, SchattenNorm(0.015, 2.0, dtype="float64"), adaptive=adaptive
+    )
+    chi, found = tf.zeros_like(field), None
+    for _ in range(calls):
+        result = layer(field, kernel, chi, denoised, mask, trust=found)
+        chi, found = result.susceptibility, result.trust
+    return (mask * chi).numpy(), found.numpy()
+
+
+def test_a_layer_leaves_out_what_nothing_explains_and_keeps_what_a_source_does():
+    rng = np.random.default_rng(1)
+    _, voxel_sizes, b0 = geometry("mixed", np.float64)
+    kernel = dipole_kernel(SIZE, voxel_sizes, b0)
+    _, mask = noise((1, 1))
+    chi = mask * 0.02 * rng.standard_normal(mask.shape)
+    denoised = tf.constant(chi.copy())
+    chi[:, 8, 8, 8] += 0.5  # z does not have it
+    clean = filter_volume(tf.constant(chi), kernel).numpy()
+    clean = mask * (clean + 0.001 * rng.standard_normal(mask.shape))
+    wrong = np.zeros(mask.shape, bool)
+    wrong[:, 5, 12, ::4] = wrong[:, 11, 6, 1::4] = True
+    wrong &= mask > 0
+    broken = np.where(wrong, clean + 0.4, clean)
+    mask = tf.constant(mask)
+
+    right, believed = fit(tf.constant(clean), mask, kernel, denoised, calls=2)
+    assert believed[:, 8, 8, 8].min() > 0.9
+    np.testing.assert_allclose(right[:, 8, 8, 8], chi[:, 8, 8, 8], rtol=0.3)
+    found, believed = fit(tf.constant(broken), mask, kernel, denoised, calls=3)
+    assert (believed[wrong] < 0.1).all()
+    plain, without = (
+        fit(tf.constant(field), mask, kernel, denoised, calls=3, adaptive=False)[0]
+        for field in (clean, broken)
+    )
+    harm = np.linalg.norm(found - right)
+    assert harm < 0.2 * np.linalg.norm(without - plain)
