@@ -5,168 +5,25 @@
 prints the README's table, of the network that ships; --model takes another, and "paper"
 is one of the paper's size with random weights. The floor is the CNN's convolutions
 alone, as many as in the reconstruction and of the whole volume, timed right after it in
-the same process. "Share" is what of these the mask makes necessary. The time a voxel
-is that of all cores together, which other work on them changes least. --whole_volume
-tells beside it what it takes with the CNN on the whole volume, in all and a voxel, and
-how far apart the two results are. Each configuration has a process of its own, so that
-peak memory is its own.
+the same process. Of both the fastest of --repeats is taken: a virtual machine may have
+to fetch the memory first, and others use it too. "Share" is what of the floor the mask
+makes necessary. The time a voxel is that of all cores together. --whole_volume tells
+beside it what it takes with the CNN on the whole volume, in all and a voxel, and how
+far apart the two results are. Each configuration has a process of its own, so that peak
+memory is its own.
 """
 
 import importlib.metadata
 import multiprocessing
 import os
-import resource
-import sys
 import tempfile
-import time
 from concurrent.futures import ProcessPoolExecutor
-from typing import NamedTuple
 
 from absl import flags
 
-from benchmarks.scans import load_network, read_scan, simulate_scan
+from benchmarks.reconstruction_times import Configuration, measure
+from benchmarks.scans import simulate_scan
 from spinet_cli.script import run_script
-
-
-class Configuration(NamedTuple):
-    """What to measure; `memory_limit` in GB."""
-
-    field: str
-    mask: str
-    precision: str
-    model: str | None = None
-    memory_limit: float | None = None
-    whole_volume: bool = False
-
-
-class Measurement(NamedTuple):
-    """What was measured; times in seconds, memory in bytes.
-
-    `total` is the reconstruction, of which `cnn` and `solve` are parts; `files` is
-    reading and writing, `start_up` imports and loading, `tracing` what the first call
-    takes longer. `share` is that of the whole volume's voxels that the CNN computes,
-    `cpu` what all cores together spent on the reconstruction. `whole` is the time with
-    the CNN on all voxels, `whole_cpu` that of all cores together, `difference` the
-    relative L2 difference of the results; they are None where not asked for.
-    """
-
-    matrix_size: tuple[int, int, int]
-    total: float
-    cnn: float
-    solve: float
-    files: float
-    start_up: float
-    tracing: float
-    floor: float
-    share: float
-    iterations: list[int]
-    peak_memory: float
-    cpu: float
-    whole: float | None = None
-    whole_cpu: float | None = None
-    difference: float | None = None
-
-
-class Stopwatch:
-    """Wraps a function; `seconds` is the time spent in it."""
-
-    def __init__(self, function):
-        self.function = function
-        self.seconds = 0.0
-
-    def __call__(self, *arguments, **options):
-        start = time.monotonic()
-        result = self.function(*arguments, **options)
-        self.seconds += time.monotonic() - start
-        return result
-
-
-def measure(configuration):
-    """Reconstruct twice, then run what it is compared with."""
-    start = time.monotonic()
-    import numpy as np
-
-    from spinet_tf.nifti import write_volume
-    from spinet_tf.reconstruct import Reconstructor
-
-    network, limit = load_network(configuration.model), configuration.memory_limit
-    settings = network, configuration.precision, limit and int(limit * 1e9)
-    reconstructor = Reconstructor(*settings)
-    start_up = time.monotonic() - start
-    read = Stopwatch(read_scan)
-    field, scan = read(configuration.field, configuration.mask)
-    first_call = reconstructor(*scan).seconds
-    cpu = time.process_time()
-    cnn, solve, reconstruction = time_parts(reconstructor, scan)
-    cpu = time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    write = Stopwatch(write_volume)
-    chi = reconstruction.susceptibility
-    with tempfile.TemporaryDirectory() as folder:
-        write(f"{folder}/chi.nii.gz", chi, field, field.voxel_size, "chi")
-    whole = whole_cpu = difference = None
-    if configuration.whole_volume:
-        on_all = Reconstructor(*settings, whole_volume=True)
-        on_all(*scan)
-        whole_cpu = time.process_time()
-        result = on_all(*scan)
-        whole_cpu = time.process_time() - whole_cpu
-        found, whole = result.susceptibility, result.seconds
-        difference = float(np.linalg.norm(chi - found) / np.linalg.norm(found))
-    return Measurement(
-        matrix_size=chi.shape,
-        total=reconstruction.seconds,
-        cnn=cnn,
-        solve=solve,
-        files=read.seconds + write.seconds,
-        start_up=start_up,
-        tracing=first_call - reconstruction.seconds,
-        floor=time_convolutions(reconstructor.model, chi.shape),
-        share=cnn_share(reconstructor, scan[1]),
-        iterations=[unroll.iterations for unroll in reconstruction.unrolls],
-        peak_memory=peak * (1 if sys.platform == "darwin" else 1024),
-        cpu=cpu,
-        whole=whole,
-        whole_cpu=whole_cpu,
-        difference=difference,
-    )
-
-
-def time_parts(reconstructor, scan):
-    """Seconds in the CNN and in the solve, and the `Reconstruction`."""
-    denoise = Stopwatch(reconstructor._denoise_where(scan[1]))
-    physics = Stopwatch(reconstructor._fit)
-    reconstructor._denoise_where, reconstructor._fit = lambda mask: denoise, physics
-    reconstruction = reconstructor(*scan)
-    del reconstructor._denoise_where
-    reconstructor._fit = physics.function
-    return denoise.seconds, physics.seconds, reconstruction
-
-
-def cnn_share(reconstructor, mask):
-    """Share of the whole volume's voxels that the CNN computes."""
-    from spinet_tf.denoising_plan import choose_tiles, share_of_work
-
-    model = reconstructor.model
-    tiles = choose_tiles(
-        mask, model, reconstructor.precision, reconstructor.memory_limit
-    )
-    return 1.0 if tiles is None else share_of_work(tiles, mask.shape, model.blocks)
-
-
-def time_convolutions(model, matrix_size):
-    """Seconds for the convolutions of all unrolls, without bias and activation."""
-    import tensorflow as tf
-
-    from benchmarks.convolutions import convolution_chain, random_volume
-
-    convolutions = tf.function(convolution_chain(model)[0])
-    volume = random_volume(model, matrix_size)
-    convolutions(volume)
-    start = time.monotonic()
-    for _ in range(model.unrolls):
-        convolutions(volume).numpy()
-    return time.monotonic() - start
 
 
 def alone(function, *arguments):
@@ -186,6 +43,7 @@ def define_flags():
     flags.DEFINE_string("mask", None, "Brain mask that goes with --field, NIfTI.")
     flags.DEFINE_float("memory_limit", None, "GB that a reconstruction may take.")
     flags.DEFINE_bool("whole_volume", False, "Compare with the CNN on all voxels.")
+    flags.DEFINE_integer("repeats", 3, "Runs to take the fastest of.", lower_bound=1)
 
 
 HEADER = (
@@ -249,8 +107,14 @@ def main(options):
             if size:
                 scan = alone(simulate_scan, size, folder)
             for precision in options.precision:
-                of_network = options.model, options.memory_limit, options.whole_volume
-                configuration = Configuration(*scan, precision, *of_network)
+                configuration = Configuration(
+                    *scan,
+                    precision,
+                    options.model,
+                    options.memory_limit,
+                    options.whole_volume,
+                    options.repeats,
+                )
                 print_row(row(alone(measure, configuration), precision))
 
 

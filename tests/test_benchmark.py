@@ -5,6 +5,7 @@ import pytest
 
 from benchmarks import reconstruct as benchmark
 from benchmarks.convolutions import kernel_shapes
+from benchmarks.reconstruction_times import Configuration, measure
 from benchmarks.scans import simulate_scan
 from spinet_tf import SpiNetQSM
 from spinet_tf.model_files import save_model
@@ -22,8 +23,8 @@ def test_a_measurement(tmp_path):
     model = SpiNetQSM(unrolls=2, filters=4, blocks=1, initial_p=1.5, max_iterations=3)
     save_model(model, tmp_path / "small.keras")
     scan = simulate_scan(16, tmp_path)
-    measured = benchmark.measure(
-        benchmark.Configuration(
+    measured = measure(
+        Configuration(
             *scan, "bfloat16", str(tmp_path / "small.keras"), whole_volume=True
         )
     )

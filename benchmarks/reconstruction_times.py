@@ -1,0 +1,169 @@
+"""A reconstruction's times and memory, and those of its convolutions alone."""
+
+import resource
+import sys
+import tempfile
+import time
+import timeit
+from typing import NamedTuple
+
+from benchmarks.scans import load_network, read_scan
+
+
+class Configuration(NamedTuple):
+    """What to measure; `memory_limit` in GB."""
+
+    field: str
+    mask: str
+    precision: str
+    model: str | None = None
+    memory_limit: float | None = None
+    whole_volume: bool = False
+    repeats: int = 3
+
+
+class Measurement(NamedTuple):
+    """What was measured; times in seconds, memory in bytes.
+
+    All but `files`, `start_up` and `tracing` is of the fastest of the repeats. `total`
+    is the reconstruction, of which `cnn` and `solve` are parts; `files` is reading and
+    writing, `start_up` imports and loading, `tracing` what the first call takes longer.
+    `share` is that of the whole volume's voxels that the CNN computes,
+    `cpu` what all cores together spent on the reconstruction. `whole` is the time with
+    the CNN on all voxels, `whole_cpu` that of all cores together, `difference` the
+    relative L2 difference of the results; they are None where not asked for.
+    """
+
+    matrix_size: tuple[int, int, int]
+    total: float
+    cnn: float
+    solve: float
+    files: float
+    start_up: float
+    tracing: float
+    floor: float
+    share: float
+    iterations: list[int]
+    peak_memory: float
+    cpu: float
+    whole: float | None = None
+    whole_cpu: float | None = None
+    difference: float | None = None
+
+
+class Stopwatch:
+    """Wraps a function; `seconds` is the time spent in it."""
+
+    def __init__(self, function):
+        self.function = function
+        self.seconds = 0.0
+
+    def __call__(self, *arguments, **options):
+        start = time.monotonic()
+        result = self.function(*arguments, **options)
+        self.seconds += time.monotonic() - start
+        return result
+
+
+def measure(configuration):
+    """Reconstruct, once and then several times, and run what it is compared with."""
+    start = time.monotonic()
+    import numpy as np
+
+    from spinet_tf.nifti import write_volume
+    from spinet_tf.reconstruct import Reconstructor
+
+    network, limit = load_network(configuration.model), configuration.memory_limit
+    settings = network, configuration.precision, limit and int(limit * 1e9)
+    reconstructor = Reconstructor(*settings)
+    start_up = time.monotonic() - start
+    read = Stopwatch(read_scan)
+    field, scan = read(configuration.field, configuration.mask)
+    first_call = reconstructor(*scan).seconds
+    repeats = range(configuration.repeats)
+    runs = [timed_parts(reconstructor, scan) for _ in repeats]
+    fastest = min(runs, key=lambda run: run.reconstruction.seconds)
+    reconstruction = fastest.reconstruction
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    write = Stopwatch(write_volume)
+    chi = reconstruction.susceptibility
+    with tempfile.TemporaryDirectory() as folder:
+        write(f"{folder}/chi.nii.gz", chi, field, field.voxel_size, "chi")
+    whole = whole_cpu = difference = None
+    if configuration.whole_volume:
+        on_all = Reconstructor(*settings, whole_volume=True)
+        on_all(*scan)
+        dense = min(
+            (timed_parts(on_all, scan) for _ in repeats),
+            key=lambda run: run.reconstruction.seconds,
+        )
+        found, whole = dense.reconstruction.susceptibility, dense.reconstruction.seconds
+        whole_cpu = dense.cpu
+        difference = float(np.linalg.norm(chi - found) / np.linalg.norm(found))
+    return Measurement(
+        matrix_size=chi.shape,
+        total=reconstruction.seconds,
+        cnn=fastest.cnn,
+        solve=fastest.solve,
+        files=read.seconds + write.seconds,
+        start_up=start_up,
+        tracing=first_call - reconstruction.seconds,
+        floor=time_convolutions(reconstructor.model, chi.shape, configuration.repeats),
+        share=cnn_share(reconstructor, scan[1]),
+        iterations=[unroll.iterations for unroll in reconstruction.unrolls],
+        peak_memory=peak * (1 if sys.platform == "darwin" else 1024),
+        cpu=fastest.cpu,
+        whole=whole,
+        whole_cpu=whole_cpu,
+        difference=difference,
+    )
+
+
+class Run(NamedTuple):
+    """A `Reconstruction`, and seconds in the CNN, in the solve and of all cores."""
+
+    reconstruction: object
+    cnn: float
+    solve: float
+    cpu: float
+
+
+def timed_parts(reconstructor, scan):
+    """Reconstruct once more; a `Run`."""
+    cpu = time.process_time()
+    denoise = Stopwatch(reconstructor._denoise_where(scan[1]))
+    physics = Stopwatch(reconstructor._fit)
+    reconstructor._denoise_where, reconstructor._fit = lambda mask: denoise, physics
+    reconstruction = reconstructor(*scan)
+    del reconstructor._denoise_where
+    reconstructor._fit = physics.function
+    cpu = time.process_time() - cpu
+    return Run(reconstruction, denoise.seconds, physics.seconds, cpu)
+
+
+def cnn_share(reconstructor, mask):
+    """Share of the whole volume's voxels that the CNN computes."""
+    from spinet_tf.denoising_plan import choose_tiles, share_of_work
+
+    model = reconstructor.model
+    tiles = choose_tiles(
+        mask, model, reconstructor.precision, reconstructor.memory_limit
+    )
+    return 1.0 if tiles is None else share_of_work(tiles, mask.shape, model.blocks)
+
+
+def time_convolutions(model, matrix_size, repeats):
+    """Least seconds for all unrolls' convolutions, without bias and activation."""
+    import tensorflow as tf
+
+    from benchmarks.convolutions import convolution_chain, random_volume
+
+    convolutions = tf.function(convolution_chain(model)[0])
+    volume = random_volume(model, matrix_size)
+    convolutions(volume)
+
+    def all_unrolls():
+        for _ in range(model.unrolls):
+            convolutions(volume).numpy()
+
+    return min(timeit.repeat(all_unrolls, number=1, repeat=repeats))
