@@ -42,6 +42,8 @@ def reconstruct_scan(task, method):
         result = solve_scan(task, method.solve, scan)
         outputs = write_scan(task, scan, result, method.details, messages)
     print(f"data-consistency error  {result.data_consistency:.4f}")
+    if result.left_out:
+        print(f"field left out          {result.left_out:.2%} of the mask fits nothing")
     print(f"wall time               {result.seconds:.1f} s")
     for path in outputs:
         print(f"wrote {path}")

@@ -41,3 +41,19 @@ def trust_in_field(misfit, mask):
     left_out = LEFT_OUT * tf.maximum(found, LEAST_DEVIATION)
     share = (left_out - size) / (left_out * (1 - BELIEVED / LEFT_OUT))
     return mask * tf.clip_by_value(share, 0, 1)
+
+
+def share_left_out(trust, mask):
+    """Share of a mask's voxels whose field is not believed.
+
+    Args:
+        trust: float `(batch, x, y, z, 1)`, what `trust_in_field` gives.
+        mask: like `trust`, 0 or 1.
+
+    Returns:
+        float `(batch,)`, 0 for an empty mask.
+    """
+    left_out, voxels = (
+        tf.reduce_sum(volume, axis=(1, 2, 3, 4)) for volume in (mask - trust, mask)
+    )
+    return tf.math.divide_no_nan(left_out, voxels)

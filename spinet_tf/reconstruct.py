@@ -13,6 +13,7 @@ from spinet_tf.denoising_plan import choose_tiles
 from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.dipole_operator import filter_volume
 from spinet_tf.errors import InputError
+from spinet_tf.outliers import share_left_out
 from spinet_tf.reconstruction_memory import check_memory, format_size
 from spinet_tf.tiled_denoiser import TiledDenoiser
 
@@ -44,12 +45,15 @@ class Reconstruction(NamedTuple):
         data_consistency: float, ||mask (Phi chi - y)|| / ||mask y||.
         unrolls: list of `UnrollReport`; empty for a method without any.
         seconds: float, wall time.
+        left_out: float, share of the mask's voxels whose field nothing explains
+            (`spinet_tf.outliers`); None where that is not told.
     """
 
     susceptibility: np.ndarray
     data_consistency: float
     unrolls: list
     seconds: float
+    left_out: float | None = None
 
     def with_maps(self, change):
         """The same with each map changed.
@@ -176,6 +180,7 @@ class Reconstructor:
             data_consistency_error(predicted, field, mask),
             reports,
             time.monotonic() - start,
+            float(share_left_out(trust, problem.mask)[0]),
         )
 
     def _denoise_where(self, mask):

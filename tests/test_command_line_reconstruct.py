@@ -100,6 +100,7 @@ def test_read_json(scan):
         "EchoTime": None,
         "Mask": str(scan / "mask.nii.gz"),
         "MaskThreshold": None,
+        "FieldLeftOut": 0.0,
         "Padding": 0.0,
         "PaddedSize": list(SHAPE),
         "Axes": "RAS",

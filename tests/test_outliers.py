@@ -5,7 +5,7 @@ import tensorflow as tf
 from spinet_tf.data_consistency import DataConsistency
 from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.dipole_operator import filter_volume
-from spinet_tf.outliers import LEAST_DEVIATION, trust_in_field
+from spinet_tf.outliers import LEAST_DEVIATION, share_left_out, trust_in_field
 from spinet_tf.schatten_norm import SchattenNorm
 from tests.grids import geometry
 
@@ -65,6 +65,16 @@ def test_what_is_outside_the_mask_does_not_count():
     outside = np.where(mask == 0, 1e6, misfit)
     np.testing.assert_array_equal(trust(outside, mask), mask)
     np.testing.assert_array_equal(trust(misfit, 0 * mask), 0 * mask)
+
+
+def test_share_left_out():
+    _, mask = noise((1, 1, 1))
+    believed = mask.copy()
+    believed[0, 4:8, 5:9, 3:7] = 0
+    believed[1] *= 0.25
+    mask[2] = believed[2] = 0
+    found = share_left_out(tf.constant(believed), tf.constant(mask))
+    np.testing.assert_allclose(found, [64 / mask[0].sum(), 0.75, 0])
 
 
 def fit(field, mask, kernel, denoised, calls, adaptive=True):

@@ -66,6 +66,21 @@ def test_report_equals_the_reconstructors(exported, signatures):
         )
 
 
+def test_tells_how_much_of_the_field_it_left_out(tmp_path):
+    model = small_model(**VARIANTS["real, adaptive"])
+    folder = export_saved_model(model, tmp_path)
+    inputs = request((16, 12, 10))
+    inputs["local_field"][0, 5, 4:8, 5] += 1
+    inputs["local_field"][1] *= 0.1
+    loaded = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    found = call(loaded, inputs)["left_out"]
+    assert found[0] > 0.001 and found[1] == 0
+    reconstructor = Reconstructor(model)
+    for sample in range(2):
+        single = reconstructor(*(value[sample] for value in inputs.values()))
+        assert found[sample] == pytest.approx(single.left_out, abs=1e-5)
+
+
 def test_field_alone(exported, signatures):
     inputs = request()
     results = call(

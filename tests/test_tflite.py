@@ -63,6 +63,7 @@ def test_every_variant_computes_what_keras_does(variant):
     assert outputs["data_consistency"] == pytest.approx(
         expected.data_consistency, rel=1e-4
     )
+    assert outputs["left_out"] == pytest.approx(expected.left_out, abs=1e-4)
     # A residual close to the tolerance may come to lie on its other side.
     iterations = [unroll.iterations for unroll in expected.unrolls]
     assert np.abs(outputs["solver_iterations"] - iterations).max() <= 1

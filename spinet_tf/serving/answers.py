@@ -27,8 +27,13 @@ def reconstruction_from(results, seconds):
             strict=True,
         )
     ]
+    left_out = result.get("left_out")  # earlier exports do not tell
     return Reconstruction(
-        result["susceptibility"], float(result["data_consistency"]), unrolls, seconds
+        result["susceptibility"],
+        float(result["data_consistency"]),
+        unrolls,
+        seconds,
+        None if left_out is None else float(left_out),
     )
 
 

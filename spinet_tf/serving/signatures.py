@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from spinet_tf.outliers import share_left_out
 from spinet_tf.serving.checks import checked, checked_field, checked_result
 
 VOLUME = (None, None, None, None)
@@ -28,7 +29,8 @@ def reconstruction(model, inputs):
         dict of `susceptibility` [ppm], float32 `(batch, x, y, z)`; `iterates`
         `(batch, unroll, x, y, z)`, that after each unroll; `solver_iterations` int32
         and `solver_residual` float32, both `(batch, unroll)`; `data_consistency`,
-        float32 `(batch,)`, ||mask (Phi chi - y)|| / ||mask y||.
+        float32 `(batch,)`, ||mask (Phi chi - y)|| / ||mask y||; `left_out`, float32
+        `(batch,)`, the share of the mask's voxels whose field nothing explains.
     """
     field, mask = (inputs[name][..., tf.newaxis] for name in ("local_field", "mask"))
     problem = model.prepare({**inputs, "local_field": field, "mask": mask})
@@ -41,6 +43,7 @@ def reconstruction(model, inputs):
         "solver_iterations": tf.stack([u.iterations for u in unrolls], axis=1),
         "solver_residual": tf.stack([u.relative_residual for u in unrolls], axis=1),
         "data_consistency": tf.math.divide_no_nan(_norm(misfit), _norm(mask * field)),
+        "left_out": share_left_out(unrolls[-1].trust, mask),
     }
 
 

@@ -206,6 +206,7 @@ def metadata(model, matrix_size, variant):
             "solver_iterations": tensor([model.unrolls], "1", "of each unroll"),
             "solver_residual": tensor([model.unrolls], "1", "relative, of each unroll"),
             "data_consistency": tensor([], "1", "||mask (Phi chi - y)|| / ||mask y||"),
+            "left_out": tensor([], "1", "share of the mask whose field fits nothing"),
         },
         "padding": {
             "inputs": ["local_field", "mask"],
