@@ -25,13 +25,13 @@ class Configuration(NamedTuple):
 class Measurement(NamedTuple):
     """What was measured; times in seconds, memory in bytes.
 
-    All but `files`, `start_up` and `tracing` is of the fastest of the repeats. `total`
-    is the reconstruction, of which `cnn` and `solve` are parts; `files` is reading and
-    writing, `start_up` imports and loading, `tracing` what the first call takes longer.
-    `share` is that of the whole volume's voxels that the CNN computes,
-    `cpu` what all cores together spent on the reconstruction. `whole` is the time with
-    the CNN on all voxels, `whole_cpu` that of all cores together, `difference` the
-    relative L2 difference of the results; they are None where not asked for.
+    `total` is the reconstruction, of which `cnn` and `solve` are parts, and `cpu` what
+    all cores together spent on it; these are of the fastest of the repeats. `floor` is
+    the fastest of as many. `files` is reading and writing, `start_up` imports and
+    loading, `tracing` what the first call takes longer. `share` is that of the whole
+    volume's voxels that the CNN computes. `whole` is the time with the CNN on all
+    voxels, `whole_cpu` that of all cores together, `difference` the relative L2
+    difference of the results; they are None where not asked for.
     """
 
     matrix_size: tuple[int, int, int]
@@ -80,9 +80,7 @@ def measure(configuration):
     read = Stopwatch(read_scan)
     field, scan = read(configuration.field, configuration.mask)
     first_call = reconstructor(*scan).seconds
-    repeats = range(configuration.repeats)
-    runs = [timed_parts(reconstructor, scan) for _ in repeats]
-    fastest = min(runs, key=lambda run: run.reconstruction.seconds)
+    fastest = fastest_run(reconstructor, scan, configuration.repeats)
     reconstruction = fastest.reconstruction
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     write = Stopwatch(write_volume)
@@ -93,10 +91,7 @@ def measure(configuration):
     if configuration.whole_volume:
         on_all = Reconstructor(*settings, whole_volume=True)
         on_all(*scan)
-        dense = min(
-            (timed_parts(on_all, scan) for _ in repeats),
-            key=lambda run: run.reconstruction.seconds,
-        )
+        dense = fastest_run(on_all, scan, configuration.repeats)
         found, whole = dense.reconstruction.susceptibility, dense.reconstruction.seconds
         whole_cpu = dense.cpu
         difference = float(np.linalg.norm(chi - found) / np.linalg.norm(found))
@@ -126,6 +121,12 @@ class Run(NamedTuple):
     cnn: float
     solve: float
     cpu: float
+
+
+def fastest_run(reconstructor, scan, repeats):
+    """The `Run` that took the least time; two are kept in memory at most."""
+    runs = (timed_parts(reconstructor, scan) for _ in range(repeats))
+    return min(runs, key=lambda run: run.reconstruction.seconds)
 
 
 def timed_parts(reconstructor, scan):

@@ -43,7 +43,8 @@ def reconstruct_scan(task, method):
         outputs = write_scan(task, scan, result, method.details, messages)
     print(f"data-consistency error  {result.data_consistency:.4f}")
     if result.left_out:
-        print(f"field left out          {result.left_out:.2%} of the mask fits nothing")
+        share = f"{result.left_out:.2g} of the mask"
+        print(f"field left out          {share}, where it fits nothing")
     print(f"wall time               {result.seconds:.1f} s")
     for path in outputs:
         print(f"wrote {path}")

@@ -72,6 +72,7 @@ def describe(task, method_details, scan, result):
     if result.unrolls:
         details["SolverIterations"] = [u.iterations for u in result.unrolls]
         details["SolverResidual"] = [u.relative_residual for u in result.unrolls]
+    if result.left_out is not None:
         details["FieldLeftOut"] = result.left_out
     details |= {
         "DataConsistencyError": result.data_consistency,

@@ -58,7 +58,8 @@ class ConsistentSusceptibility(NamedTuple):
         weights: float `(batch, x, y, z, 1)`, W^2 of the last step.
         iterations: int32 `(batch,)`, solver iterations, summed over the steps.
         relative_residual: float `(batch,)`, of the last step's solve.
-        trust: float `(batch, x, y, z, 1)`, T for what follows; None without a mask.
+        trust: float `(batch, x, y, z, 1)`, T for what follows: what was given, or the
+            mask, where the layer does not look for outliers.
     """
 
     susceptibility: tf.Tensor
@@ -161,7 +162,7 @@ class DataConsistency(keras.layers.Layer):
                 filled = fill_field(local_field, trust, predicted, self.transform)
                 field = Filtered(filled.volume, filled.spectrum, kernel)
                 if self.adaptive and emphasis is None:
-                    errors = error_power(filled.residual, mask, kernel)
+                    errors = error_power(filled.residual, trust, kernel)
                     emphasis = penalty_emphasis(errors, matrix_size_of(mask), kernel)
             minded = emphasised(difference, spectrum, emphasis, self.transform)
             weights = self.penalty(minded)

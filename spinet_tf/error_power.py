@@ -56,25 +56,25 @@ def cubed_frequencies(matrix_size, kernel):
     return squared * tf.sqrt(squared)
 
 
-def error_power(residual, mask, kernel):
+def error_power(residual, window, kernel):
     """The errors of fields, from what an estimate leaves unexplained of them.
 
     Args:
-        residual: spectrum of mask (y - Phi chi), see `spinet_tf.fourier`; powers of
+        residual: spectrum of window (y - Phi chi), see `spinet_tf.fourier`; powers of
             channels are added. The better the estimate chi, the less of the
-            susceptibility the mask's edge carries onto the cone.
-        mask: float `(batch, x, y, z, 1)`, 0 or 1.
+            susceptibility the window's edge carries onto the cone.
+        window: float `(batch, x, y, z, 1)`, 0 to 1: a mask, or what is believed of it.
         kernel: float `(batch, x, y, z // 2 + 1)`, half spectrum of D.
 
     Returns:
         `ErrorPower`, from `LEAST` to `MOST`; it gets no gradient.
     """
     residual = tf.stop_gradient(residual)
-    matrix_size = matrix_size_of(mask)
+    matrix_size = matrix_size_of(window)
     power = tf.reduce_sum(tf.math.real(residual * tf.math.conj(residual)), axis=1)
-    voxels = tf.maximum(tf.reduce_sum(mask, axis=(1, 2, 3, 4)), 1)
-    on_cone = tf.cast(tf.abs(kernel) < LARGEST_D, mask.dtype)
-    on_cone *= half_spectrum_weights(matrix_size, mask.dtype)
+    voxels = tf.maximum(tf.reduce_sum(tf.square(window), axis=(1, 2, 3, 4)), 1)
+    on_cone = tf.cast(tf.abs(kernel) < LARGEST_D, window.dtype)
+    on_cone *= half_spectrum_weights(matrix_size, window.dtype)
     squared = squared_frequencies(matrix_size, kernel)
     coloured = 1 / cubed_frequencies(matrix_size, kernel)
 
@@ -82,7 +82,7 @@ def error_power(residual, mask, kernel):
         """Of the power, and of what a coloured error of power 1 has."""
         low, high = band
         chosen = (squared >= low**2) & (squared < high**2)
-        weights = on_cone * tf.cast(chosen, mask.dtype)
+        weights = on_cone * tf.cast(chosen, window.dtype)
         total = tf.reduce_sum(weights, axis=(1, 2, 3))
         return [
             tf.math.divide_no_nan(tf.reduce_sum(weights * x, axis=(1, 2, 3)), total)

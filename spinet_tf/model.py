@@ -48,9 +48,9 @@ class SpiNetQSM(keras.Model):
             published. Defaults to False.
         adaptive_penalty: bool, whether lambda follows the errors of a field over
             frequencies, which the field tells itself (`spinet_tf.error_power`), and
-            voxels that nothing explains are left out (`spinet_tf.outliers`). It goes
-            with `fill_outside`. Defaults to False: one lambda for all fields,
-            frequencies and voxels, which is what was published.
+            with two steps or more voxels that nothing explains are left out
+            (`spinet_tf.outliers`). It goes with `fill_outside`. Defaults to False: one
+            lambda for all fields, frequencies and voxels, which is what was published.
         tolerance: float in [0, 1), relative residual of each solve. Defaults to 1e-4.
         max_iterations: int, 1 to 10000, limit of each solve. Defaults to 30.
 
@@ -195,7 +195,8 @@ class SpiNetQSM(keras.Model):
         Returns:
             The last `Unroll`.
         """
-        *_, last = self.rounds(self.prepare(inputs), training, network)
+        for unroll in self.rounds(self.prepare(inputs), training, network):
+            last = unroll  # the others are not kept
         return last
 
     def call(self, inputs, training=False):
@@ -210,6 +211,11 @@ class SpiNetQSM(keras.Model):
     def p(self):
         """Learned exponent of the penalty, a float."""
         return float(self.data_consistency.penalty.p)
+
+    @property
+    def leaves_out(self):
+        """Whether voxels of a field that nothing explains are left out, a bool."""
+        return self.adaptive_penalty and self.mm_steps > 1
 
     def folded(self, dtype=None):
         """A copy for inference, see `spinet_tf.copies.folded`."""

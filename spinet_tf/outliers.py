@@ -1,7 +1,7 @@
 """Voxels of a local field that no susceptibility explains.
 
-Phase wraps, voxels without signal and errors of unwrapping are no noise: they are few,
-and by far larger. A fit of least squares would bend the map around each of them; here
+Voxels without signal and errors of unwrapping are no noise: they are few, isolated, and
+by far larger. A fit of least squares would bend the map around each of them; here
 they are left out of it, as the field outside the mask is.
 """
 

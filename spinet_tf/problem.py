@@ -30,7 +30,8 @@ class Unroll(NamedTuple):
         weights: float `(batch, x, y, z, 1)`, W^2.
         iterations: int32 `(batch,)`, of the solver.
         relative_residual: float `(batch,)`, of the solver.
-        trust: float `(batch, x, y, z, 1)`, how much of the field the next unroll takes.
+        trust: float `(batch, x, y, z, 1)`, how much of the field the next unroll takes;
+            the mask, but for `adaptive_penalty`.
     """
 
     susceptibility: tf.Tensor

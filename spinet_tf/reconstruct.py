@@ -45,8 +45,8 @@ class Reconstruction(NamedTuple):
         data_consistency: float, ||mask (Phi chi - y)|| / ||mask y||.
         unrolls: list of `UnrollReport`; empty for a method without any.
         seconds: float, wall time.
-        left_out: float, share of the mask's voxels whose field nothing explains
-            (`spinet_tf.outliers`); None where that is not told.
+        left_out: float, share of the mask's voxels that were left out, as nothing
+            explains their field (`spinet_tf.outliers`); None where none is looked for.
     """
 
     susceptibility: np.ndarray
@@ -180,7 +180,9 @@ class Reconstructor:
             data_consistency_error(predicted, field, mask),
             reports,
             time.monotonic() - start,
-            float(share_left_out(trust, problem.mask)[0]),
+            float(share_left_out(trust, problem.mask)[0])
+            if self.model.leaves_out
+            else None,
         )
 
     def _denoise_where(self, mask):

@@ -76,6 +76,24 @@ def test_map_is_on_the_grid_of_the_field(scan):
     assert susceptibility[mask()].std() > 0.001
 
 
+def test_tells_how_much_of_the_field_fits_nothing(scan):
+    field = read(scan / "field.nii.gz")
+    some = np.arange(field.size).reshape(SHAPE) % 97 == 0
+    write(scan / "spiked.nii.gz", np.where(some, 1, field))
+
+    def reconstruct(name):
+        """What was printed, and the share."""
+        files = {"field": scan / f"{name}.nii.gz", "mask": scan / "mask.nii.gz"}
+        result = succeed("reconstruct", **files, output=scan / f"of_{name}.nii.gz")
+        return result.out, read_json(scan / f"of_{name}.json")["FieldLeftOut"]
+
+    told, left_out = reconstruct("field")
+    assert left_out == 0 and "left out" not in told
+    told, left_out = reconstruct("spiked")
+    assert 0.005 < left_out < 0.02
+    assert f"{left_out:.2g} of the mask" in told
+
+
 def test_read_json(scan):
     content = read_json(scan / "map.json")
     seconds, residuals = content.pop("WallTime"), content.pop("SolverResidual")
@@ -100,7 +118,6 @@ def test_read_json(scan):
         "EchoTime": None,
         "Mask": str(scan / "mask.nii.gz"),
         "MaskThreshold": None,
-        "FieldLeftOut": 0.0,
         "Padding": 0.0,
         "PaddedSize": list(SHAPE),
         "Axes": "RAS",

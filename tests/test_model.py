@@ -231,6 +231,31 @@ def test_mixed_precision_is_of_the_cnn_only():
     assert 0 < error < 0.03
 
 
+def test_rounds_hand_on_how_much_of_the_field_to_take():
+    model = small_model(**VARIANTS["shipped"], initial_lambda=0.02)
+    inputs = scan("mixed")
+    inputs["local_field"][:, 3, 3, 3] += 1
+    problem = model.prepare(inputs)
+    given, fit = [], model.fit_data
+    model.fit_data = lambda *arguments: given.append(arguments[-1]) or fit(*arguments)
+    first, second = model.rounds(problem)
+    np.testing.assert_array_equal(given[0], problem.mask)
+    np.testing.assert_array_equal(given[1], first.trust)
+    lost = problem.mask.numpy() > first.trust.numpy()
+    assert lost.any(axis=(1, 2, 3, 4)).all()
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_nothing_is_left_out_in_one_step(steps):
+    options = {**VARIANTS["shipped"], "mm_steps": steps}
+    model = small_model(**options, initial_lambda=0.02)
+    inputs = scan("mixed")
+    inputs["local_field"][:, 3, 3, 3] += 1
+    *_, last = model.rounds(model.prepare(inputs))
+    assert model.leaves_out == (steps > 1)
+    assert (last.trust.numpy() < inputs["mask"]).any() == (steps > 1)
+
+
 def test_unroll_reports_the_solver():
     model = small_model(tolerance=1e-5)
     problem = model.prepare(scan())

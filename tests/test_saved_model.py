@@ -12,6 +12,7 @@ import tensorflow as tf
 from benchmarks.agreement import relative_error
 from spinet_tf.errors import InputError
 from spinet_tf.reconstruct import Reconstructor
+from spinet_tf.serving.answers import reconstruction_from
 from spinet_tf.serving.saved_model import export_saved_model, versions
 from spinet_tf.serving.warmup import read_warmup_requests
 from tests.served import in_keras, request
@@ -67,18 +68,25 @@ def test_report_equals_the_reconstructors(exported, signatures):
 
 
 def test_tells_how_much_of_the_field_it_left_out(tmp_path):
-    model = small_model(**VARIANTS["real, adaptive"])
+    model = small_model(**VARIANTS["shipped"], initial_lambda=0.02)
     folder = export_saved_model(model, tmp_path)
     inputs = request((16, 12, 10))
     inputs["local_field"][0, 5, 4:8, 5] += 1
     inputs["local_field"][1] *= 0.1
     loaded = tf.saved_model.load(str(folder)).signatures["serving_default"]
-    found = call(loaded, inputs)["left_out"]
+    results = call(loaded, inputs)
+    found = results["left_out"]
     assert found[0] > 0.001 and found[1] == 0
     reconstructor = Reconstructor(model)
     for sample in range(2):
         single = reconstructor(*(value[sample] for value in inputs.values()))
         assert found[sample] == pytest.approx(single.left_out, abs=1e-5)
+        chi = results["susceptibility"][sample]
+        assert relative_error(chi, single.susceptibility) <= 1e-4
+    first = {name: value[:1] for name, value in results.items()}
+    assert reconstruction_from(first, 1.0).left_out == found[0]
+    del first["left_out"]  # as in earlier exports
+    assert reconstruction_from(first, 1.0).left_out is None
 
 
 def test_field_alone(exported, signatures):

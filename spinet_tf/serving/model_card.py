@@ -12,8 +12,8 @@ Exported by spinet-tf {SoftwareVersion}. `spinet_qsm.json` holds the facts of th
 [mm] and `b0_direction` (in voxel axes), (batch, 3); all float32 |
 | Gives | `susceptibility` [ppm], (batch, x, y, z), zero outside the mask; \
 `solver_iterations` and `solver_residual`, (batch, unroll); `data_consistency`, \
-(batch), the relative misfit of the field in the mask; `left_out`, (batch), the share of \
-the mask's voxels whose field nothing explains |
+(batch), the relative misfit of the field in the mask; `left_out`, (batch), the share \
+of the mask's voxels that were left out, as nothing explains their field |
 | Network | {Channels} channel(s), {Unrolls} unrolls of {MMSteps} step(s), {Filters} \
 filters, {Blocks} residual blocks; lambda {Lambda:.4g}{Follows}, \
 p {P:.4g} |
