@@ -65,6 +65,14 @@ def test_finds_the_white_noise_of_each_field_of_a_batch(white):
     assert (coloured < np.maximum(0.5 * np.array(white), least)).all()
 
 
+def test_what_is_half_believed_counts_for_a_quarter_of_its_power():
+    white = (0.0005, 0.006)
+    field, mask, kernel = fields(white, sources=0.0)
+    np.testing.assert_allclose(
+        deviations(field, 0.5 * mask, kernel), deviations(field, mask, kernel)
+    )
+
+
 @pytest.mark.parametrize("coloured", [(0.004, 0.02), (0.01, 0.002)])
 def test_finds_the_coloured_noise_of_each_field_of_a_batch(coloured):
     white, found = deviations(*fields((0.001, 0.001), coloured, sources=0.0))

@@ -67,6 +67,14 @@ def test_what_is_outside_the_mask_does_not_count():
     np.testing.assert_array_equal(trust(misfit, 0 * mask), 0 * mask)
 
 
+def test_gets_no_gradient():
+    misfit, mask = map(tf.constant, noise((0.004,)))
+    with tf.GradientTape() as tape:
+        tape.watch(misfit)
+        found = trust_in_field(misfit, mask)
+    assert tape.gradient(found, misfit) is None
+
+
 def test_share_left_out():
     _, mask = noise((1, 1, 1))
     believed = mask.copy()
