@@ -147,9 +147,7 @@ def cnn_share(reconstructor, mask):
     from spinet_tf.denoising_plan import choose_tiles, share_of_work
 
     model = reconstructor.model
-    tiles = choose_tiles(
-        mask, model, reconstructor.precision, reconstructor.memory_limit
-    )
+    tiles = choose_tiles(mask, model, reconstructor.precision, reconstructor.memory)
     return 1.0 if tiles is None else share_of_work(tiles, mask.shape, model.blocks)
 
 

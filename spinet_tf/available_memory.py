@@ -1,38 +1,53 @@
 """Refusing data that cannot be held, before allocating it."""
 
+from typing import NamedTuple
+
 import psutil
 
 from spinet_tf.errors import InputError
 
 
-def available_memory(limit: int | None = None) -> int:
-    """Memory that is left.
+class Memory(NamedTuple):
+    """What may be taken of the memory.
 
-    Args:
-        limit: bytes that this process may take, with what it has already. Defaults to
-            None: all that the machine has.
-
-    Returns:
-        Bytes, an int.
+    Attributes:
+        limit: int, bytes that this process may take, with what it has already.
+            Defaults to None: all that the machine has.
+        reusable: int, bytes that this process has and can use again, as TensorFlow
+            keeps what it once took. Defaults to 0.
     """
-    available = psutil.virtual_memory().available
-    if limit is None:
-        return available
-    return min(available, max(limit - psutil.Process().memory_info().rss, 0))
+
+    limit: int | None = None
+    reusable: int = 0
+
+    def left(self):
+        """Bytes, an int."""
+        free = psutil.virtual_memory().available
+        if self.limit is not None:
+            free = min(free, self.limit - memory_taken())
+        return max(free + self.reusable, 0)
 
 
-def check_fits_in_memory(n_bytes: int, task: str, limit: int | None = None) -> None:
+ALL_MEMORY = Memory()
+
+
+def memory_taken():
+    """Bytes that this process has, an int."""
+    return psutil.Process().memory_info().rss
+
+
+def check_fits_in_memory(n_bytes: int, task: str, memory: Memory = ALL_MEMORY) -> None:
     """Check that `n_bytes` of memory are left.
 
     Args:
         n_bytes: memory needed, in bytes.
         task: what needs it, for the message, such as "chi.nii: reading it".
-        limit: see `available_memory`. Defaults to None.
+        memory: what may be taken. Defaults to all that the machine has.
 
     Raises:
-        InputError: if less is available; says how much is needed.
+        InputError: if less is left; says how much is needed.
     """
-    available = available_memory(limit)
+    available, limit = memory.left(), memory.limit
     if n_bytes > available:
         of_limit = "" if limit is None else f" of the limit of {limit / 1e9:.3g} GB"
         raise InputError(

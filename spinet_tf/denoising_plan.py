@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from spinet_tf.available_memory import ALL_MEMORY
 from spinet_tf.reconstruction_memory import (
     feature_map_budget,
     value_bytes,
@@ -13,15 +14,14 @@ WORTHWHILE = 0.9
 """Share of the whole volume's work above which nothing is gained. Measured."""
 
 
-def choose_tiles(mask, model, precision, memory_limit=None):
+def choose_tiles(mask, model, precision, memory=ALL_MEMORY):
     """Tiles for the CNN, if they are less work, or all that fits in memory.
 
     Args:
         mask: bool `(x, y, z)`, outside which the CNN's input is the same everywhere.
         model: `SpiNetQSM`.
         precision: "float32" or "bfloat16".
-        memory_limit: bytes that this process may take, itself included. Defaults to
-            None: what the machine has left.
+        memory: `Memory`, what may be taken. Defaults to all that the machine has.
 
     Returns:
         A list of `spinet_tf.tiles.Tile`, empty for an empty mask; None for the whole
@@ -32,11 +32,11 @@ def choose_tiles(mask, model, precision, memory_limit=None):
         model.blocks,
         model.filters,
         value_bytes(precision),
-        feature_map_budget(mask.shape, memory_limit),
+        feature_map_budget(mask.shape, memory),
     )
     if share_of_work(tiles, mask.shape, model.blocks) <= WORTHWHILE:
         return tiles
-    fits = whole_volume_fits(mask.shape, model, precision, memory_limit)
+    fits = whole_volume_fits(mask.shape, model, precision, memory)
     return None if fits else tiles
 
 

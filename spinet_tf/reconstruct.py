@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from spinet_tf.available_memory import check_fits_in_memory
+from spinet_tf.available_memory import Memory, check_fits_in_memory, memory_taken
 from spinet_tf.denoising_plan import choose_tiles
 from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.dipole_operator import filter_volume
@@ -99,7 +99,7 @@ class Reconstructor:
                 f"precision must be one of {list(PRECISIONS)}. Received: {precision=}"
             )
         self.precision = precision
-        self.memory_limit = memory_limit
+        self.memory = Memory(memory_limit)
         self.whole_volume = whole_volume
         self.model = model.folded(PRECISIONS[precision])
         volume = tf.TensorSpec((None, None, None, None, 1), tf.float32)
@@ -137,10 +137,8 @@ class Reconstructor:
             InputError: the volume does not fit in memory, or the result is not
                 finite.
         """
-        check_memory(
-            np.shape(local_field), self.model, self.precision, self.memory_limit
-        )
-        start = time.monotonic()
+        check_memory(np.shape(local_field), self.model, self.precision, self.memory)
+        start, memory_before = time.monotonic(), memory_taken()
         denoise = self._denoise_where(mask)
         field = np.asarray(local_field, np.float32)[np.newaxis, ..., np.newaxis]
         mask = np.asarray(mask, np.float32)[np.newaxis, ..., np.newaxis]
@@ -175,6 +173,7 @@ class Reconstructor:
             if progress:
                 progress(k, reports[-1])
         predicted = self._predict_field(susceptibility[..., :1], problem.kernel).numpy()
+        self._count_kept_memory(memory_before, reports)
         return Reconstruction(
             reports[-1].susceptibility,
             data_consistency_error(predicted, field, mask),
@@ -185,12 +184,19 @@ class Reconstructor:
             else None,
         )
 
+    def _count_kept_memory(self, memory_before, reports):
+        """What the process has more now, but for the results, the next can use."""
+        results = sum(report.susceptibility.nbytes for report in reports)
+        kept = memory_taken() - memory_before - results
+        reusable = max(self.memory.reusable + kept, 0)
+        self.memory = self.memory._replace(reusable=reusable)
+
     def _denoise_where(self, mask):
         """`model.denoise`, for what is zero outside the mask."""
         if self.whole_volume:
             return self._denoise
         mask = np.asarray(mask) != 0
-        tiles = choose_tiles(mask, self.model, self.precision, self.memory_limit)
+        tiles = choose_tiles(mask, self.model, self.precision, self.memory)
         if tiles is None:
             return self._denoise
         network = functools.partial(self._tiled, tiles=tiles)

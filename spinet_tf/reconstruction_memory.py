@@ -2,7 +2,7 @@
 
 import math
 
-from spinet_tf.available_memory import available_memory, check_fits_in_memory
+from spinet_tf.available_memory import ALL_MEMORY, check_fits_in_memory
 from spinet_tf.tiles import smallest_n_bytes
 
 # Measured, in float32 volumes.
@@ -37,15 +37,14 @@ def memory_needed(matrix_size, model, precision="float32"):
     return max(SOLVE_VOLUMES * volume, HELD_VOLUMES * volume + tile)
 
 
-def check_memory(matrix_size, model, precision="float32", limit=None):
+def check_memory(matrix_size, model, precision="float32", memory=ALL_MEMORY):
     """Refuse a volume that does not fit in memory.
 
     Args:
         matrix_size: three integers.
         model: `SpiNetQSM`.
         precision: "float32" or "bfloat16". Defaults to "float32".
-        limit: bytes that this process may take, itself included. Defaults to None:
-            what the machine has left.
+        memory: `Memory`, what may be taken. Defaults to all that the machine has.
 
     Raises:
         InputError: the volume does not fit; says how much it needs.
@@ -53,38 +52,38 @@ def check_memory(matrix_size, model, precision="float32", limit=None):
     check_fits_in_memory(
         memory_needed(matrix_size, model, precision),
         f"field: reconstructing {format_size(matrix_size)} voxels in {precision}",
-        limit,
+        memory,
     )
 
 
-def feature_map_budget(matrix_size, limit=None):
+def feature_map_budget(matrix_size, memory=ALL_MEMORY):
     """Memory for the CNN's feature maps.
 
     Args:
         matrix_size: three integers.
-        limit: see `check_memory`. Defaults to None.
+        memory: see `check_memory`.
 
     Returns:
         Bytes, a float; not positive where there is none.
     """
     held = HELD_VOLUMES * 4 * math.prod(matrix_size)
-    return USABLE * available_memory(limit) - held
+    return USABLE * memory.left() - held
 
 
-def whole_volume_fits(matrix_size, model, precision="float32", limit=None):
+def whole_volume_fits(matrix_size, model, precision="float32", memory=ALL_MEMORY):
     """Whether the CNN can run on the whole volume at once.
 
     Args:
         matrix_size: three integers.
         model: `SpiNetQSM`.
         precision: "float32" or "bfloat16". Defaults to "float32".
-        limit: see `check_memory`. Defaults to None.
+        memory: see `check_memory`.
 
     Returns:
         bool.
     """
     values = FEATURE_MAPS * model.filters * math.prod(matrix_size)
-    budget = feature_map_budget(matrix_size, limit)
+    budget = feature_map_budget(matrix_size, memory)
     return values * value_bytes(precision) <= budget
 
 

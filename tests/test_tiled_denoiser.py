@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from spinet_tf import SpiNetQSM, denoising_plan
 from spinet_tf import tiled_denoiser as module
+from spinet_tf.available_memory import Memory
 from spinet_tf.box import Box, bounding_box, whole
 from spinet_tf.denoising_plan import choose_tiles, share_of_work
 from spinet_tf.errors import InputError
@@ -205,11 +206,41 @@ def test_limit_makes_tiles_smaller_and_is_refused_only_below_the_smallest(monkey
     size = (200, 200, 200)
     needed = memory_needed(size, network)
     assert needed >= smallest_n_bytes(size, 1, 4, 4)
-    check_memory(size, network, limit=10**8 + needed)
+    check_memory(size, network, memory=Memory(10**8 + needed))
     with pytest.raises(InputError, match="0 GB are available of the limit of 0.05 GB"):
-        check_memory(size, network, limit=5 * 10**7)
+        check_memory(size, network, memory=Memory(5 * 10**7))
     with pytest.raises(InputError, match="200 x 200 x 200"):
-        check_memory(size, network, limit=10**8 + needed - 1)
+        check_memory(size, network, memory=Memory(10**8 + needed - 1))
+
+
+def test_memory_kept_from_one_volume_is_there_for_the_next(monkeypatch):
+    process = _ProcessOf(10**8)
+    monkeypatch.setattr("psutil.Process", lambda: process)
+    network = model(PAPER)
+    size = (24, 24, 24)
+    limit = 10**8 + memory_needed(size, network)
+    reconstructor = Reconstructor(network, memory_limit=limit)
+    prepare = reconstructor._prepare
+
+    def taking(more):
+        def prepare_and_take(inputs):
+            process.rss += more
+            return prepare(inputs)
+
+        reconstructor._prepare = prepare_and_take
+        mask = np.ones(size)
+        return reconstructor(0.01 * mask, mask, (1, 1, 1), (0, 0, 1))
+
+    first = taking(10**7)
+    held = sum(unroll.susceptibility.nbytes for unroll in first.unrolls)
+    with pytest.raises(InputError, match="of the limit"):
+        taking(0)  # the results of the first are there as well
+    del first
+    process.rss -= held
+    taking(0)
+    process.rss += 1
+    with pytest.raises(InputError, match="of the limit"):
+        taking(0)
 
 
 class _ProcessOf:
