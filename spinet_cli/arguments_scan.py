@@ -98,6 +98,13 @@ def add_method(parser):
         help="zeros on every side of the volume in mm, against what the circular "
         "convolution wraps around; default 0",
     )
+    method.add_argument(
+        "--keep-slices",
+        action="store_true",
+        help="let the network have thick slices as they are; default: where an edge of "
+        "a voxel is twice the others or more, the field is interpolated along it and "
+        "the map averaged again",
+    )
 
 
 def add_server(parser):

@@ -33,6 +33,7 @@ def _wanted(task, arguments):
         "Method": arguments.method,
         "Model": _model_name(arguments),
         "Padding": arguments.pad,
+        "KeepSlices": arguments.keep_slices or None,
         "Reference": arguments.reference,
         "MaskThreshold": arguments.mask_threshold,
         "Sources": task.bids["Sources"],

@@ -21,6 +21,7 @@ from spinet_tf.nifti import read_mask, read_volume
 from spinet_tf.orientation import reconstruct_in_canonical_axes
 from spinet_tf.padding import reconstruct_padded
 from spinet_tf.referencing import read_reference
+from spinet_tf.thick_slices import reconstruct_thin
 from spinet_tf.volume import check_field, check_same_grid
 
 
@@ -91,6 +92,8 @@ def solve_scan(task, solve, scan):
     Raises:
         InputError: the scan cannot be reconstructed.
     """
+    if task.thins_slices:
+        solve = functools.partial(reconstruct_thin, solve)
     return reconstruct_in_canonical_axes(
         functools.partial(reconstruct_padded, solve, *task.padding),
         scan.field.affine,

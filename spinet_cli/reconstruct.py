@@ -54,10 +54,11 @@ def check_method_flags(arguments):
     of_network = arguments.model or arguments.precision != "float32"
     of_network = of_network or limit is not None
     of_spinet = of_network or arguments.iterates or arguments.server
+    of_spinet = of_spinet or arguments.keep_slices
     if arguments.method != "spinet" and of_spinet:
         raise InputError(
-            "--model, --iterates, --precision, --memory-limit and --server go with the "
-            f"method spinet, got {arguments.method}"
+            "--model, --iterates, --precision, --keep-slices, --memory-limit and "
+            f"--server go with the method spinet, got {arguments.method}"
         )
     if arguments.server and of_network:
         raise InputError(

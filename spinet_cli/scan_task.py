@@ -12,8 +12,8 @@ class ScanTask(NamedTuple):
     """A scan and the flags that hold for it.
 
     Attributes:
-        flags: the parsed flags, of which `method`, `pad`, `reference`,
-            `mask_threshold`, `voxel_size` and `b0_dir` are used here.
+        flags: the parsed flags, of which `method`, `pad`, `keep_slices`,
+            `reference`, `mask_threshold`, `voxel_size` and `b0_dir` are used here.
         field: path of the local field.
         mask: path of the mask.
         output: path of the map; the sidecar has its name.
@@ -48,6 +48,11 @@ class ScanTask(NamedTuple):
         """Padding [mm] and whether sizes are made fast, as `PaddedGrid` takes them."""
         many_transforms = self.flags.method == "spinet"
         return self.flags.pad, many_transforms
+
+    @property
+    def thins_slices(self):
+        """Whether thick slices are interpolated."""
+        return self.flags.method == "spinet" and not self.flags.keep_slices
 
     def inputs(self):
         """The files that are read, and the sidecar of the field, which must stay."""

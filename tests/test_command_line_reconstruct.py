@@ -120,6 +120,8 @@ def test_read_json(scan):
         "MaskThreshold": None,
         "Padding": 0.0,
         "PaddedSize": list(SHAPE),
+        "KeepSlices": None,
+        "VoxelParts": [1, 1, 1],
         "Axes": "RAS",
         "Reference": "none",
         "Software": "spinet-tf",

@@ -1,0 +1,193 @@
+"""Thick slices: how they are cut, that nothing moves, and that maps gain by it."""
+
+import functools
+import types
+
+import numpy as np
+import psutil
+import pytest
+
+from spinet_tf.classical import tikhonov
+from spinet_tf.errors import InputError
+from spinet_tf.metrics_challenge import challenge_metrics
+from spinet_tf.model_files import load_model
+from spinet_tf.phantom import digital_head
+from spinet_tf.pretrained import PRETRAINED
+from spinet_tf.reconstruct import Reconstructor, reconstruct_classical
+from spinet_tf.simulate import simulate_field
+from spinet_tf.thick_slices import ThinGrid, reconstruct_thin
+from tests.command_line import (
+    assert_one_line,
+    make_scan,
+    mask,
+    read,
+    read_json,
+    run_words,
+    succeed,
+)
+
+B0 = (0.36, -0.48, 0.8)
+
+
+@pytest.mark.parametrize(
+    ("voxel_size", "parts"),
+    [
+        ((1, 1, 1), (1, 1, 1)),
+        ((0.3, 0.3, 0.3), (1, 1, 1)),
+        ((1, 1, 1.99), (1, 1, 1)),
+        ((1, 1, 2), (1, 1, 2)),
+        ((0.67, 2.01, 0.67), (1, 2, 1)),
+        ((0.5, 0.5, 1.5), (1, 1, 1)),
+        ((0.5, 0.5, 3), (1, 1, 3)),
+        ((3, 1, 2), (3, 1, 2)),
+        ((4, 4, 8), (1, 1, 2)),
+        # As headers have them, in float32.
+        ((np.float32(0.9), 0.9, np.float32(2.7)), (1, 1, 3)),
+    ],
+)
+def test_into_how_many_parts_edges_are_cut(voxel_size, parts):
+    grid = ThinGrid(voxel_size)
+    assert grid.parts == parts
+    np.testing.assert_allclose(np.multiply(grid.voxel_size, parts), voxel_size)
+
+
+def wave(size, parts, cycles):
+    """A plane wave, sampled in the middle of each voxel's parts."""
+    positions = (
+        (np.arange(n * k) + 0.5) / (n * k) for n, k in zip(size, parts, strict=True)
+    )
+    x, y, z = np.meshgrid(*positions, indexing="ij")
+    a, b, c = cycles
+    return np.cos(2 * np.pi * (a * x + b * y + c * z) + 0.4)
+
+
+@pytest.mark.parametrize("voxel_size", [(1, 3, 2), (2, 1, 1), (1, 1, 4)])
+def test_a_wave_is_interpolated_where_it_is(voxel_size):
+    size, cycles = (9, 7, 8), (3, -2, 2)
+    grid = ThinGrid(voxel_size)
+    fine = grid.interpolate(wave(size, (1, 1, 1), cycles))
+    np.testing.assert_allclose(fine, wave(size, grid.parts, cycles), atol=1e-12)
+
+
+def test_averaging_undoes_repeating():
+    grid = ThinGrid((2, 1, 3))
+    volume = np.random.default_rng(0).standard_normal((5, 4, 3))
+    fine = grid.repeat(volume)
+    assert fine.shape == (10, 4, 9)
+    np.testing.assert_array_equal(fine[::2, :, 2::3], volume)
+    np.testing.assert_allclose(grid.average(fine), volume, rtol=1e-12)
+
+
+def test_the_solver_gets_thin_slices_and_the_map_is_the_fields():
+    field, inside = np.random.default_rng(1).normal(0, 0.02, (2, 9, 8, 6))
+    inside = inside > -0.01
+    voxel_size, seen = (1.0, 2.0, 3.0), []
+
+    def solve(*scan):
+        seen.append(scan)
+        return reconstruct_classical(functools.partial(tikhonov, weight=0.05), *scan)
+
+    result = reconstruct_thin(solve, field, inside, voxel_size, B0)
+    thin_field, thin_mask, thin_size, b0_direction = seen[0]
+    grid = ThinGrid(voxel_size)
+    assert thin_size == (1, 1, 1) and b0_direction == B0
+    np.testing.assert_array_equal(thin_mask, grid.repeat(inside))
+    expected = np.where(thin_mask, grid.interpolate(np.where(inside, field, 0)), 0)
+    np.testing.assert_allclose(thin_field, expected, atol=1e-12)
+    assert result.susceptibility.shape == field.shape
+    assert (result.susceptibility[~inside] == 0).all()
+    # What the field has outside of the mask does not matter.
+    elsewhere = np.where(inside, field, 1e6)
+    again = reconstruct_thin(solve, elsewhere, inside, voxel_size, B0)
+    np.testing.assert_array_equal(again.susceptibility, result.susceptibility)
+
+
+def test_other_voxels_are_left_as_they_are():
+    scan = np.zeros((4, 4, 4)), np.ones((4, 4, 4)), (1, 1.5, 0.9), B0
+    given = reconstruct_thin(lambda *inputs: inputs, *scan)
+    assert all(a is b for a, b in zip(given, scan, strict=True))
+
+
+def test_too_large_for_the_memory(monkeypatch):
+    memory = types.SimpleNamespace(available=10**6)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    field = np.zeros((40, 40, 10))
+    with pytest.raises(InputError, match="slices .* to 40 x 40 x 30 voxels needs"):
+        reconstruct_thin(None, field, field + 1, (1, 1, 3), B0)
+
+
+def seen_through_slices(volume, parts):
+    """A volume along whose last axis a scanner has seen the lowest frequencies only."""
+    n = volume.shape[-1]
+    frequencies = np.arange(n // parts // 2 + 1)
+    to_middle = np.exp(1j * np.pi * frequencies * (parts - 1) / n)
+    spectrum = np.fft.rfft(volume)[..., frequencies] * to_middle
+    return np.fft.irfft(spectrum, n // parts) / parts
+
+
+def test_the_shipped_network_makes_a_better_map_of_thin_slices():
+    parts, b0 = 3, (0, 0, 1)
+    head, grid = digital_head((64, 76, 54)), ThinGrid((1, 1, 3))
+    field = simulate_field(head.susceptibility, head.mask | True, (1, 1, 1), b0)
+    field = seen_through_slices(field, parts)
+    field += np.random.default_rng(0).normal(0, 0.002, field.shape)
+    inside = grid.average(head.mask.astype(float)) > 0.5
+    truth = grid.average(head.susceptibility) * inside
+    scan = field.astype(np.float32), inside, (1, 1, parts), b0
+    network = Reconstructor(load_model(PRETRAINED))
+    kept, thin = (
+        challenge_metrics(result.susceptibility, truth, inside)
+        for result in (network(*scan), reconstruct_thin(network, *scan))
+    )
+    assert thin["hfen"] < 0.9 * kept["hfen"]
+    assert thin["nrmse"] < kept["nrmse"]
+    assert thin["xsim"] > kept["xsim"]
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory):
+    return make_scan(tmp_path_factory)
+
+
+def test_of_the_command_line(scan, tmp_path):
+    flags = {
+        "field": scan / "field.nii.gz",
+        "mask": scan / "mask.nii.gz",
+        "model": scan / "tiny.keras",
+        "voxel_size": "1,2.5,1",
+    }
+    succeed("reconstruct", **flags, output=tmp_path / "thin.nii", iterates=tmp_path)
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in flags.items()]
+    kept = run_words(
+        "reconstruct", *words, "--keep-slices", f"--output={tmp_path / 'kept.nii'}"
+    )
+    assert kept.exit_code == 0, kept.err
+    network = Reconstructor(load_model(scan / "tiny.keras"))
+    sidecar = read_json(tmp_path / "thin.json")
+    assert sidecar["VoxelParts"] == [1, 2, 1]
+    inputs = (
+        read(scan / "field.nii.gz"),
+        mask(),
+        sidecar["VoxelSize"],
+        sidecar["B0Direction"],
+    )
+    thin, direct = reconstruct_thin(network, *inputs), network(*inputs)
+    for name, expected in {
+        "thin": thin.susceptibility,
+        "unroll-1": thin.unrolls[0].susceptibility,
+        "kept": direct.susceptibility,
+    }.items():
+        path = tmp_path / f"{name}.nii"
+        found = read(path if path.exists() else tmp_path / f"{name}.nii.gz")
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+    difference = np.linalg.norm(thin.susceptibility - direct.susceptibility)
+    assert difference > 0.01 * np.linalg.norm(direct.susceptibility)
+    sidecar = read_json(tmp_path / "kept.json")
+    assert sidecar["KeepSlices"] is True
+    assert sidecar["VoxelParts"] is None
+    refused = run_words(
+        *("reconstruct", *words[:2], "--method=tkd", "--keep-slices"),
+        f"--output={tmp_path / 'tkd.nii'}",
+    )
+    message = "--keep-slices, .* go with the method spinet, got tkd"
+    assert_one_line(refused, message)
