@@ -4,9 +4,9 @@
 
 A field is seen through slices of several of its own, as a scanner of that resolution
 sees it: the lowest frequencies along the last axis. Maps of the digital head are
-compared with its truth, those of a scan (--field, --mask) with the same network's map of
-the scan as it is: that tells what gets lost, not what is right. "kept" is `spinet-qsm
-reconstruct --keep-slices`. TKD and Tikhonov are tuned on each field itself.
+compared with its truth, those of a scan (--field, --mask) with the same network's map
+of the scan as it is: that tells what gets lost, not what is right. "kept" is
+`spinet-qsm reconstruct --keep-slices`. TKD and Tikhonov are tuned on each field itself.
 """
 
 import functools
