@@ -49,7 +49,7 @@ def thick_scan(scan, truth, parts, noise):
     inside = grid.average(mask.astype(float)) > 0.5
     edges = (*voxel_size[:2], voxel_size[2] * parts)
     inputs = ((thick * inside).astype(np.float32), inside, edges, b0_direction)
-    return Scan(inputs, (grid.average(truth) * inside).astype(np.float32))
+    return Scan(inputs, (seen_through_slices(truth, parts) * inside).astype(np.float32))
 
 
 def main(options):

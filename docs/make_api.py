@@ -27,6 +27,7 @@ PUBLIC = {
         "classical.tkd",
         "classical.tikhonov",
         "orientation.reconstruct_in_canonical_axes",
+        "thick_slices.reconstruct_thin",
         "serving.client.RemoteReconstructor",
     ),
     "Files and units": (

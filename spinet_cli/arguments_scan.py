@@ -102,8 +102,8 @@ def add_method(parser):
         "--keep-slices",
         action="store_true",
         help="let the network have thick slices as they are; default: where an edge of "
-        "a voxel is twice the others or more, the field is interpolated along it and "
-        "the map averaged again",
+        "a voxel is twice the shortest or more, the field is interpolated along it, to "
+        "parts of 0.8 mm or more, and the map averaged again",
     )
 
 

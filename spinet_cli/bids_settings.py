@@ -1,5 +1,6 @@
 """The settings a map was made with, against those that are asked for now."""
 
+import contextlib
 from pathlib import Path
 
 from spinet_tf.pretrained import PRETRAINED
@@ -22,18 +23,17 @@ def other_settings(scan, arguments, sidecar):
         return []
     return [
         f"{key} {_text(sidecar.get(key))}, not {_text(value)}"
-        for key, value in _wanted(scan.task, arguments).items()
+        for key, value in _wanted(scan.task, arguments, sidecar).items()
         if sidecar.get(key) != value
     ]
 
 
-def _wanted(task, arguments):
+def _wanted(task, arguments, sidecar):
     """What a sidecar of the map would say, by the names of its keys."""
     wanted = {
         "Method": arguments.method,
         "Model": _model_name(arguments),
         "Padding": arguments.pad,
-        "KeepSlices": arguments.keep_slices or None,
         "Reference": arguments.reference,
         "MaskThreshold": arguments.mask_threshold,
         "Sources": task.bids["Sources"],
@@ -43,6 +43,9 @@ def _wanted(task, arguments):
     }
     if arguments.method == "spinet" and not (arguments.server or arguments.saved_model):
         wanted["Precision"] = arguments.precision
+    # Without a voxel size, or with none that makes sense, nothing can be said.
+    with contextlib.suppress(KeyError, TypeError, ValueError, ArithmeticError):
+        wanted["VoxelParts"] = task.voxel_parts(sidecar["VoxelSize"])
     return wanted
 
 

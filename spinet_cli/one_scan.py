@@ -16,12 +16,13 @@ from spinet_cli.reconstruction_files import (
     write_files,
 )
 from spinet_tf.atomic_write import atomic_paths, made_folder
+from spinet_tf.errors import OutOfMemory
 from spinet_tf.field_units import check_units, ppm_per_unit
 from spinet_tf.nifti import read_mask, read_volume
 from spinet_tf.orientation import reconstruct_in_canonical_axes
 from spinet_tf.padding import reconstruct_padded
 from spinet_tf.referencing import read_reference
-from spinet_tf.thick_slices import reconstruct_thin
+from spinet_tf.thick_slices import ThinGrid, reconstruct_thin
 from spinet_tf.volume import check_field, check_same_grid
 
 
@@ -40,7 +41,8 @@ def reconstruct_scan(task, method):
         if task.iterates:
             stack.enter_context(made_folder(task.iterates))
         scan = read_scan(task, method.unrolls)
-        result = solve_scan(task, method.solve, scan)
+        dipole_at_zero = method.details.get("DipoleAtZero", 0.0)
+        result = solve_scan(task, method.solve, scan, dipole_at_zero)
         outputs = write_scan(task, scan, result, method.details, messages)
     print(f"data-consistency error  {result.data_consistency:.4f}")
     if result.left_out:
@@ -77,7 +79,7 @@ def read_scan(task, unrolls=0):
     return Scan(dataclasses.replace(field, data=ppm), mask, *geometry, reference)
 
 
-def solve_scan(task, solve, scan):
+def solve_scan(task, solve, scan, dipole_at_zero=0.0):
     """Reconstruct what was read.
 
     Args:
@@ -85,6 +87,7 @@ def solve_scan(task, solve, scan):
         solve: callable of local field, mask, voxel size and B0 direction that gives a
             `Reconstruction`.
         scan: `Scan`.
+        dipole_at_zero: float, D(0) of the network. Defaults to 0.
 
     Returns:
         `Reconstruction`, before its reference is subtracted.
@@ -93,7 +96,7 @@ def solve_scan(task, solve, scan):
         InputError: the scan cannot be reconstructed.
     """
     if task.thins_slices:
-        solve = functools.partial(reconstruct_thin, solve)
+        solve = functools.partial(_solve_thin, solve, dipole_at_zero)
     return reconstruct_in_canonical_axes(
         functools.partial(reconstruct_padded, solve, *task.padding),
         scan.field.affine,
@@ -102,6 +105,16 @@ def solve_scan(task, solve, scan):
         scan.voxel_size,
         scan.b0_direction,
     )
+
+
+def _solve_thin(solve, dipole_at_zero, *scan):
+    try:
+        return reconstruct_thin(solve, *scan, dipole_at_zero)
+    except OutOfMemory as error:
+        if max(ThinGrid(scan[2]).parts) == 1:
+            raise
+        hint = "thick slices are interpolated, but not with --keep-slices"
+        raise OutOfMemory(f"{error}; {hint}") from error
 
 
 def write_scan(task, scan, result, method_details, messages):

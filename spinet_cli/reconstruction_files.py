@@ -16,7 +16,6 @@ from spinet_tf.page import write_page
 from spinet_tf.referencing import Reference
 from spinet_tf.report import reconstruction_sections, warning_elements
 from spinet_tf.residual import field_residual
-from spinet_tf.thick_slices import ThinGrid
 from spinet_tf.volume import Volume
 
 SAID_IN_BIDS = ("Field", "Mask", "FieldStrength")
@@ -67,10 +66,7 @@ def describe(task, method_details, scan, result):
         "B0Direction": [round(component, 6) for component in scan.b0_direction],
         "Padding": task.flags.pad,
         "PaddedSize": list(_padded_grid(task, scan).size),
-        "KeepSlices": task.flags.keep_slices or None,
-        "VoxelParts": (
-            list(ThinGrid(scan.voxel_size).parts) if task.thins_slices else None
-        ),
+        "VoxelParts": task.voxel_parts(scan.voxel_size),
         "Axes": CanonicalAxes(scan.field.affine).codes,
         **_describe_reference(scan.reference, result),
     }

@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from spinet_tf.field_units import FieldUnits
+from spinet_tf.thick_slices import ThinGrid
 
 
 class ScanTask(NamedTuple):
@@ -53,6 +54,11 @@ class ScanTask(NamedTuple):
     def thins_slices(self):
         """Whether thick slices are interpolated."""
         return self.flags.method == "spinet" and not self.flags.keep_slices
+
+    def voxel_parts(self, voxel_size):
+        """Into how many parts edges [mm] are cut, a list; None where none is."""
+        parts = ThinGrid(voxel_size).parts
+        return list(parts) if self.thins_slices and max(parts) > 1 else None
 
     def inputs(self):
         """The files that are read, and the sidecar of the field, which must stay."""

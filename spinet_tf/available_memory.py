@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import psutil
 
-from spinet_tf.errors import InputError
+from spinet_tf.errors import OutOfMemory
 
 
 class Memory(NamedTuple):
@@ -45,12 +45,12 @@ def check_fits_in_memory(n_bytes: int, task: str, memory: Memory = ALL_MEMORY) -
         memory: what may be taken. Defaults to all that the machine has.
 
     Raises:
-        InputError: if less is left; says how much is needed.
+        OutOfMemory: if less is left; says how much is needed.
     """
     available, limit = memory.left(), memory.limit
     if n_bytes > available:
         of_limit = "" if limit is None else f" of the limit of {limit / 1e9:.3g} GB"
-        raise InputError(
+        raise OutOfMemory(
             f"{task} needs {n_bytes / 1e9:.3g} GB of memory,"
             f" {available / 1e9:.3g} GB are available{of_limit}"
         )

@@ -100,6 +100,7 @@ class Reconstructor:
             )
         self.precision = precision
         self.memory = Memory(memory_limit)
+        self._before_all = None  # memory taken when the first volume came
         self.whole_volume = whole_volume
         self.model = model.folded(PRECISIONS[precision])
         volume = tf.TensorSpec((None, None, None, None, 1), tf.float32)
@@ -138,7 +139,16 @@ class Reconstructor:
                 finite.
         """
         check_memory(np.shape(local_field), self.model, self.precision, self.memory)
-        start, memory_before = time.monotonic(), memory_taken()
+        before = memory_taken()
+        result = self._reconstruct(
+            local_field, mask, voxel_size, b0_direction, progress
+        )
+        # What was needed in between is free by now, unlike what TensorFlow keeps.
+        self._count_kept_memory(before, result)
+        return result
+
+    def _reconstruct(self, local_field, mask, voxel_size, b0_direction, progress):
+        start = time.monotonic()
         denoise = self._denoise_where(mask)
         field = np.asarray(local_field, np.float32)[np.newaxis, ..., np.newaxis]
         mask = np.asarray(mask, np.float32)[np.newaxis, ..., np.newaxis]
@@ -173,7 +183,6 @@ class Reconstructor:
             if progress:
                 progress(k, reports[-1])
         predicted = self._predict_field(susceptibility[..., :1], problem.kernel).numpy()
-        self._count_kept_memory(memory_before, reports)
         return Reconstruction(
             reports[-1].susceptibility,
             data_consistency_error(predicted, field, mask),
@@ -184,12 +193,15 @@ class Reconstructor:
             else None,
         )
 
-    def _count_kept_memory(self, memory_before, reports):
-        """What the process has more now, but for the results, the next can use."""
-        results = sum(report.susceptibility.nbytes for report in reports)
-        kept = memory_taken() - memory_before - results
-        reusable = max(self.memory.reusable + kept, 0)
-        self.memory = self.memory._replace(reusable=reusable)
+    def _count_kept_memory(self, before, result):
+        """What the process has more now, but for the result, the next call can use."""
+        taken = memory_taken()
+        held = sum(unroll.susceptibility.nbytes for unroll in result.unrolls)
+        # Not more than all that has come since the first call, whatever was given back.
+        self._before_all = before if self._before_all is None else self._before_all
+        most = taken - self._before_all - held
+        reusable = min(self.memory.reusable + taken - before - held, most)
+        self.memory = self.memory._replace(reusable=max(reusable, 0))
 
     def _denoise_where(self, mask):
         """`model.denoise`, for what is zero outside the mask."""

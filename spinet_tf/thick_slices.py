@@ -11,7 +11,9 @@ import numpy as np
 from scipy.signal import resample
 
 from spinet_tf.available_memory import check_fits_in_memory
+from spinet_tf.reconstruct import data_consistency_error
 from spinet_tf.reconstruction_memory import format_size
+from spinet_tf.residual import field_residual
 
 FINEST = 0.8
 """mm, no edge is made shorter: the least that the shipped weights saw at last."""
@@ -20,7 +22,8 @@ FINEST = 0.8
 class ThinGrid:
     """A grid whose long edges are cut into equal parts.
 
-    An edge is cut into as many as are no shorter than the shortest edge and `FINEST`.
+    An edge is cut into as many as are no shorter than the shortest edge, nor than
+    `FINEST`.
 
     Args:
         voxel_size: three floats [mm].
@@ -64,7 +67,9 @@ class ThinGrid:
         return volume
 
 
-def reconstruct_thin(solve, local_field, mask, voxel_size, b0_direction):
+def reconstruct_thin(
+    solve, local_field, mask, voxel_size, b0_direction, dipole_at_zero=0.0
+):
     """Reconstruct a volume with its thick slices interpolated.
 
     Args:
@@ -74,13 +79,14 @@ def reconstruct_thin(solve, local_field, mask, voxel_size, b0_direction):
         mask: `(x, y, z)`, 0 or 1.
         voxel_size: three floats [mm].
         b0_direction: three floats, in voxel axes.
+        dipole_at_zero: float, D(0) of the network. Defaults to 0.
 
     Returns:
-        A `Reconstruction` with maps on the grid of the field. Its data-consistency
-        error is that of the interpolated field.
+        A `Reconstruction` of the field's grid: of the averaged map is the
+        data-consistency error, too, which is larger than that of the thin slices.
 
     Raises:
-        InputError: it does not fit in memory.
+        OutOfMemory: the interpolated field does not fit.
     """
     grid = ThinGrid(voxel_size)
     if max(grid.parts) == 1:
@@ -94,4 +100,10 @@ def reconstruct_thin(solve, local_field, mask, voxel_size, b0_direction):
     inside = np.where(np.asarray(mask) != 0, local_field, np.float32(0))
     field = np.where(thin_mask != 0, grid.interpolate(inside), np.float32(0))
     result = solve(field, thin_mask, grid.voxel_size, b0_direction)
-    return result.with_maps(grid.average)
+    result = result.with_maps(grid.average)
+    residual = field_residual(
+        *(result.susceptibility, local_field, mask, voxel_size, b0_direction),
+        dipole_at_zero,
+    )
+    error = data_consistency_error(residual + local_field, local_field, mask)
+    return result._replace(data_consistency=error)

@@ -9,12 +9,17 @@ import pytest
 
 from benchmarks.thick_slices import thick_scan
 from spinet_tf.classical import tikhonov
-from spinet_tf.errors import InputError
+from spinet_tf.errors import OutOfMemory
 from spinet_tf.metrics_challenge import challenge_metrics
 from spinet_tf.model_files import load_model
 from spinet_tf.phantom import digital_head
 from spinet_tf.pretrained import PRETRAINED
-from spinet_tf.reconstruct import Reconstructor, reconstruct_classical
+from spinet_tf.reconstruct import (
+    Reconstructor,
+    data_consistency_error,
+    reconstruct_classical,
+)
+from spinet_tf.residual import field_residual
 from spinet_tf.simulate import simulate_field
 from spinet_tf.thick_slices import ThinGrid, reconstruct_thin
 from tests.command_line import (
@@ -23,6 +28,7 @@ from tests.command_line import (
     mask,
     read,
     read_json,
+    run,
     run_words,
     succeed,
 )
@@ -95,6 +101,8 @@ def test_the_solver_gets_thin_slices_and_the_map_is_the_fields():
     np.testing.assert_array_equal(thin_mask, grid.repeat(inside))
     expected = np.where(thin_mask, grid.interpolate(np.where(inside, field, 0)), 0)
     np.testing.assert_allclose(thin_field, expected, atol=1e-12)
+    single = grid.interpolate(field.astype(np.float32))
+    assert single.dtype == np.float32
     assert result.susceptibility.shape == field.shape
     assert (result.susceptibility[~inside] == 0).all()
     # What the field has outside of the mask does not matter.
@@ -113,8 +121,22 @@ def test_too_large_for_the_memory(monkeypatch):
     memory = types.SimpleNamespace(available=10**6)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
     field = np.zeros((40, 40, 10))
-    with pytest.raises(InputError, match="slices .* to 40 x 40 x 30 voxels needs"):
+    with pytest.raises(OutOfMemory, match="slices .* to 40 x 40 x 30 voxels needs"):
         reconstruct_thin(None, field, field + 1, (1, 1, 3), B0)
+
+
+@pytest.mark.parametrize(("edge", "told"), [(2.5, True), (1, False)])
+def test_memory_that_thin_slices_take_is_told(scan, tmp_path, edge, told):
+    result = run(
+        "reconstruct",
+        field=scan / "field.nii.gz",
+        mask=scan / "mask.nii.gz",
+        voxel_size=f"1,{edge},1",
+        memory_limit=0.001,
+        output=tmp_path / "map.nii",
+    )
+    assert_one_line(result, "of memory, 0 GB are available of the limit of 0.001 GB")
+    assert ("not with --keep-slices" in result.err) == told
 
 
 def test_the_shipped_network_makes_a_better_map_of_thin_slices():
@@ -172,8 +194,10 @@ def test_of_the_command_line(scan, tmp_path):
         np.testing.assert_allclose(found, expected, atol=1e-6)
     difference = np.linalg.norm(thin.susceptibility - direct.susceptibility)
     assert difference > 0.01 * np.linalg.norm(direct.susceptibility)
+    residual = field_residual(read(tmp_path / "thin.nii"), *inputs)
+    share = data_consistency_error(residual + inputs[0], *inputs[:2])
+    assert sidecar["DataConsistencyError"] == pytest.approx(share, rel=1e-3)
     sidecar = read_json(tmp_path / "kept.json")
-    assert sidecar["KeepSlices"] is True
     assert sidecar["VoxelParts"] is None
     refused = run_words(
         *("reconstruct", *words[:2], "--method=tkd", "--keep-slices"),

@@ -2,6 +2,7 @@
 
 import itertools
 import types
+import weakref
 
 import keras
 import numpy as np
@@ -218,29 +219,36 @@ def test_memory_kept_from_one_volume_is_there_for_the_next(monkeypatch):
     monkeypatch.setattr("psutil.Process", lambda: process)
     network = model(PAPER)
     size = (24, 24, 24)
-    limit = 10**8 + memory_needed(size, network)
-    reconstructor = Reconstructor(network, memory_limit=limit)
+    reconstructor = Reconstructor(
+        network, memory_limit=10**8 + memory_needed(size, network)
+    )
     prepare = reconstructor._prepare
 
-    def taking(more):
-        def prepare_and_take(inputs):
-            process.rss += more
-            return prepare(inputs)
+    def reconstruct(kept, needed):
+        """What is kept stays, what is needed is given back when it is used no more."""
 
-        reconstructor._prepare = prepare_and_take
+        def taking(inputs):
+            problem = prepare(inputs)
+            process.rss += kept + needed
+            weakref.finalize(problem.kernel, process.give_back, needed)
+            return problem
+
+        reconstructor._prepare = taking
         mask = np.ones(size)
         return reconstructor(0.01 * mask, mask, (1, 1, 1), (0, 0, 1))
 
-    first = taking(10**7)
+    first = reconstruct(10**7, 10**6)
+    assert process.rss == 10**8 + 10**7
     held = sum(unroll.susceptibility.nbytes for unroll in first.unrolls)
     with pytest.raises(InputError, match="of the limit"):
-        taking(0)  # the results of the first are there as well
-    del first
+        reconstruct(0, 0)  # the result of the first is there as well
     process.rss -= held
-    taking(0)
-    process.rss += 1
+    for _ in range(3):
+        reconstruct(0, 10**6)
+        process.rss -= held
+    process.rss += 4 * held + 1  # of others
     with pytest.raises(InputError, match="of the limit"):
-        taking(0)
+        reconstruct(0, 0)
 
 
 class _ProcessOf:
@@ -249,6 +257,9 @@ class _ProcessOf:
 
     def memory_info(self):
         return self
+
+    def give_back(self, n_bytes):
+        self.rss -= n_bytes
 
 
 def test_split_boxes_make_up_the_box():
