@@ -76,16 +76,7 @@ def recipe_of(options):
         loss_weights=LossWeights(
             options.susceptibility_loss, options.field_loss, options.gradient_loss
         ),
-        errors=FieldErrors(
-            options.noise_low,
-            options.noise_high,
-            options.background,
-            options.anisotropy,
-            options.smooth,
-            options.gain,
-            options.near_sources,
-            options.coloured,
-        ),
+        errors=FieldErrors(*(options[name].value for name in FieldErrors._fields)),
         seed=options.seed,
         recompute_denoiser=options.recompute_denoiser,
     )

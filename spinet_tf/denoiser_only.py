@@ -24,6 +24,11 @@ class DenoiserOnly(SpiNetQSM):
         super().__init__(unrolls=unrolls, **kwargs)
         self.data_consistency.trainable = False
 
+    @property
+    def leaves_out(self):
+        """False: all of the field is taken."""
+        return False
+
     def fit_data(self, problem, susceptibility, denoised, trust):
         samples = tf.shape(denoised)[:1]
         return Unroll(

@@ -1,11 +1,13 @@
 import subprocess
 import sys
+import types
 
 import pytest
 
 from benchmarks import reconstruct as benchmark
+from benchmarks import reconstruction_times
 from benchmarks.convolutions import kernel_shapes
-from benchmarks.reconstruction_times import Configuration, measure
+from benchmarks.reconstruction_times import Configuration, Run, fastest_run, measure
 from benchmarks.scans import simulate_scan
 from spinet_tf import SpiNetQSM
 from spinet_tf.model_files import save_model
@@ -48,6 +50,16 @@ def test_a_measurement(tmp_path):
 
 
 @pytest.mark.slow
+def test_the_fastest_run_counts(monkeypatch):
+    seconds = iter((3.0, 1.0, 2.0))
+
+    def run(*_):
+        return Run(types.SimpleNamespace(seconds=next(seconds)), 0, 0, 0)
+
+    monkeypatch.setattr(reconstruction_times, "timed_parts", run)
+    assert fastest_run(None, None, 3).reconstruction.seconds == 1
+
+
 def test_recomputing_the_denoiser_takes_less_memory(tmp_path):
     result = subprocess.run(
         [

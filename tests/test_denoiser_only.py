@@ -43,6 +43,15 @@ def test_one_pass_is_all_there_is():
         DenoiserOnly(unrolls=3)
 
 
+def test_a_share_left_out_is_not_told_as_none_is_looked_for():
+    network = DenoiserOnly(
+        filters=2, blocks=1, mm_steps=2, adaptive_penalty=True, fill_outside=True
+    )
+    field, mask = (np.full((6, 5, 4), value, np.float32) for value in (0.01, 1))
+    result = Reconstructor(network)(field, mask, (1, 1, 1), (0, 0, 1))
+    assert result.left_out is None
+
+
 def test_lambda_and_p_do_nothing():
     field, mask, voxel_size, b0 = scan()
     model = DenoiserOnly(unrolls=1, filters=4, blocks=1)

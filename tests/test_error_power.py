@@ -80,6 +80,17 @@ def test_finds_the_coloured_noise_of_each_field_of_a_batch(coloured):
     assert (white < 0.004).all()
 
 
+def test_axes_are_alike():
+    """Half of the frequencies are stored, along the last axis only."""
+    field, mask, kernel = fields((0.002, 0.004), (0.01, 0.003))
+    turned = [np.moveaxis(volume, 3, 1) for volume in (field, mask)]
+    size, order = turned[0].shape[1:4], [2, 0, 1]
+    geometries = (array[:, order] for array in (VOXEL_SIZES, B0_DIRECTIONS))
+    found = deviations(*turned, dipole_kernel(size, *geometries))
+    assert size == (36, 33, 30)
+    np.testing.assert_allclose(found, deviations(field, mask, kernel), rtol=1e-9)
+
+
 def test_hardly_sees_a_susceptibility_whose_field_is_whole():
     rng = np.random.default_rng(0)
     chi = tf.constant(0.05 * rng.standard_normal((2, *SIZE, 1)))
