@@ -103,7 +103,7 @@ def add_method(parser):
         action="store_true",
         help="let the network have thick slices as they are; default: where an edge of "
         "a voxel is twice the shortest or more, the field is interpolated along it, to "
-        "parts of 0.8 mm or more, and the map averaged again",
+        "parts no shorter than 0.8 mm, and the map averaged again",
     )
 
 

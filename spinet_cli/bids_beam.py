@@ -156,7 +156,7 @@ def run_on_beam(scans, saved_model, report, options, dataset):
                 | "scans" >> beam.Create([Element(scan) for scan in scans])
                 | beam.Reshuffle()
                 | "read" >> beam.Map(_read)
-                | RunInference(_Handler(str(version), report))
+                | RunInference(_Handler(str(version), report, details))
                 | "write" >> beam.Map(_write, details)
                 | beam.Filter(lambda element: element.problem is not None)
                 | beam.Map(lambda e: json.dumps([e.planned.name, e.problem]))
@@ -174,10 +174,11 @@ def run_on_beam(scans, saved_model, report, options, dataset):
 class _Handler(ModelHandler):
     """Runs a SavedModel on one scan after another, since sizes differ."""
 
-    def __init__(self, folder, iterates):
+    def __init__(self, folder, iterates, details):
         super().__init__()
         self._folder = folder
         self._iterates = iterates
+        self._dipole_at_zero = details.get("DipoleAtZero")
 
     def load_model(self):
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -190,7 +191,12 @@ class _Handler(ModelHandler):
         return sum(e.scan.field.data.nbytes for e in batch if e.scan is not None)
 
     def run_inference(self, batch, model, inference_args=None):
-        return [_step(element, lambda e: _solve(e, model)) for element in batch]
+        def solve(element):
+            task, scan = element.planned.task, element.scan
+            result = solve_scan(task, model, scan, self._dipole_at_zero)
+            return element._replace(result=result)
+
+        return [_step(element, solve) for element in batch]
 
 
 def _step(element, work):
@@ -217,11 +223,6 @@ def _read(element):
         return element._replace(scan=scan, messages=tuple(messages))
 
     return _step(element, work)
-
-
-def _solve(element, model):
-    result = solve_scan(element.planned.task, model, element.scan)
-    return element._replace(result=result)
 
 
 def _write(element, details):

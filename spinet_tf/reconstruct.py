@@ -100,7 +100,8 @@ class Reconstructor:
             )
         self.precision = precision
         self.memory = Memory(memory_limit)
-        self._before_all = None  # memory taken when the first volume came
+        self._kept = 0  # memory that volumes have left, but for the results
+        self._before_all = None  # memory when the first volume came
         self.whole_volume = whole_volume
         self.model = model.folded(PRECISIONS[precision])
         volume = tf.TensorSpec((None, None, None, None, 1), tf.float32)
@@ -138,14 +139,17 @@ class Reconstructor:
             InputError: the volume does not fit in memory, or the result is not
                 finite.
         """
+        before, held = self._find_memory(), 0
         check_memory(np.shape(local_field), self.model, self.precision, self.memory)
-        before = memory_taken()
-        result = self._reconstruct(
-            local_field, mask, voxel_size, b0_direction, progress
-        )
-        # What was needed in between is free by now, unlike what TensorFlow keeps.
-        self._count_kept_memory(before, result)
-        return result
+        try:
+            result = self._reconstruct(
+                local_field, mask, voxel_size, b0_direction, progress
+            )
+            held = sum(unroll.susceptibility.nbytes for unroll in result.unrolls)
+            return result
+        finally:
+            # What was needed in between is free by now, unlike what TensorFlow keeps.
+            self._kept += memory_taken() - before - held
 
     def _reconstruct(self, local_field, mask, voxel_size, b0_direction, progress):
         start = time.monotonic()
@@ -193,15 +197,15 @@ class Reconstructor:
             else None,
         )
 
-    def _count_kept_memory(self, before, result):
-        """What the process has more now, but for the result, the next call can use."""
+    def _find_memory(self):
+        """Set what the next volume may take; returns what the process has."""
         taken = memory_taken()
-        held = sum(unroll.susceptibility.nbytes for unroll in result.unrolls)
-        # Not more than all that has come since the first call, whatever was given back.
-        self._before_all = before if self._before_all is None else self._before_all
-        most = taken - self._before_all - held
-        reusable = min(self.memory.reusable + taken - before - held, most)
-        self.memory = self.memory._replace(reusable=max(reusable, 0))
+        if self._before_all is None:
+            self._before_all = taken
+        # Some may have been given back since.
+        reusable = max(min(self._kept, taken - self._before_all), 0)
+        self.memory = self.memory._replace(reusable=reusable)
+        return taken
 
     def _denoise_where(self, mask):
         """`model.denoise`, for what is zero outside the mask."""

@@ -68,7 +68,7 @@ class ThinGrid:
 
 
 def reconstruct_thin(
-    solve, local_field, mask, voxel_size, b0_direction, dipole_at_zero=0.0
+    solve, local_field, mask, voxel_size, b0_direction, dipole_at_zero=None
 ):
     """Reconstruct a volume with its thick slices interpolated.
 
@@ -79,11 +79,12 @@ def reconstruct_thin(
         mask: `(x, y, z)`, 0 or 1.
         voxel_size: three floats [mm].
         b0_direction: three floats, in voxel axes.
-        dipole_at_zero: float, D(0) of the network. Defaults to 0.
+        dipole_at_zero: float, D(0) of the network, with which the averaged map's
+            data-consistency error is computed. Defaults to None: it is that of the
+            thin slices.
 
     Returns:
-        A `Reconstruction` of the field's grid: of the averaged map is the
-        data-consistency error, too, which is larger than that of the thin slices.
+        A `Reconstruction` on the grid of the field.
 
     Raises:
         OutOfMemory: the interpolated field does not fit.
@@ -101,6 +102,8 @@ def reconstruct_thin(
     field = np.where(thin_mask != 0, grid.interpolate(inside), np.float32(0))
     result = solve(field, thin_mask, grid.voxel_size, b0_direction)
     result = result.with_maps(grid.average)
+    if dipole_at_zero is None:
+        return result
     residual = field_residual(
         *(result.susceptibility, local_field, mask, voxel_size, b0_direction),
         dipole_at_zero,

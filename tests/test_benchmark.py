@@ -49,7 +49,6 @@ def test_a_measurement(tmp_path):
     assert cells[0] == "16 x 16 x 16, bfloat16"
 
 
-@pytest.mark.slow
 def test_the_fastest_run_counts(monkeypatch):
     seconds = iter((3.0, 1.0, 2.0))
 
@@ -60,6 +59,7 @@ def test_the_fastest_run_counts(monkeypatch):
     assert fastest_run(None, None, 3).reconstruction.seconds == 1
 
 
+@pytest.mark.slow
 def test_recomputing_the_denoiser_takes_less_memory(tmp_path):
     result = subprocess.run(
         [

@@ -108,6 +108,12 @@ def test_the_solver_gets_thin_slices_and_the_map_is_the_fields():
     assert single.dtype == np.float32
     assert result.susceptibility.shape == field.shape
     assert (result.susceptibility[~inside] == 0).all()
+    # The field's mean, which D(0) makes a difference to, is not zero.
+    errors = [
+        reconstruct_thin(solve, field, inside, voxel_size, B0, at_zero).data_consistency
+        for at_zero in (None, 0.0, 1 / 3)
+    ]
+    assert len(set(errors)) == 3
     # What the field has outside of the mask does not matter.
     elsewhere = np.where(inside, field, 1e6)
     again = reconstruct_thin(solve, elsewhere, inside, voxel_size, B0)
@@ -186,7 +192,7 @@ def test_of_the_command_line(scan, tmp_path):
         sidecar["VoxelSize"],
         sidecar["B0Direction"],
     )
-    thin, direct = reconstruct_thin(network, *inputs), network(*inputs)
+    thin, direct = reconstruct_thin(network, *inputs, 0.0), network(*inputs)
     for name, expected in {
         "thin": thin.susceptibility,
         "unroll-1": thin.unrolls[0].susceptibility,

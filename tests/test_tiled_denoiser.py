@@ -251,6 +251,26 @@ def test_memory_kept_from_one_volume_is_there_for_the_next(monkeypatch):
         reconstruct(0, 0)
 
 
+def test_memory_that_was_given_back_is_not_counted(monkeypatch):
+    process = _ProcessOf(10**8)
+    monkeypatch.setattr("psutil.Process", lambda: process)
+    reconstructor = Reconstructor(model(PAPER))
+    prepare = reconstructor._prepare
+
+    def taking(inputs):
+        process.rss += 10**7
+        return prepare(inputs)
+
+    reconstructor._prepare = taking
+    mask = np.ones((8, 8, 8))
+    scan = 0.01 * mask, mask, (1, 1, 1), (0, 0, 1)
+    with pytest.raises(InputError, match="not finite"):
+        reconstructor(np.nan * mask, *scan[1:])
+    process.rss -= 4 * 10**6
+    reconstructor(*scan)
+    assert reconstructor.memory.reusable == 6 * 10**6
+
+
 class _ProcessOf:
     def __init__(self, rss):
         self.rss = rss
