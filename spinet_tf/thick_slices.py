@@ -19,11 +19,15 @@ FINEST = 0.8
 """mm, no edge is made shorter: the least that the shipped weights saw at last."""
 
 
+MOST_PARTS = 8
+"""Of an edge; a voxel size that is wrong must not fill the memory."""
+
+
 class ThinGrid:
     """A grid whose long edges are cut into equal parts.
 
     An edge is cut into as many as are no shorter than the shortest edge, nor than
-    `FINEST`.
+    `FINEST`, and `MOST_PARTS` at most.
 
     Args:
         voxel_size: three floats [mm].
@@ -37,7 +41,8 @@ class ThinGrid:
         shortest = max(FINEST, min(voxel_size))
         # What rounding adds to a header's voxel size does not count.
         self.parts = tuple(
-            max(1, math.floor(round(edge / shortest, 3))) for edge in voxel_size
+            max(1, math.floor(round(min(edge / shortest, MOST_PARTS), 3)))
+            for edge in voxel_size
         )
         pairs = zip(voxel_size, self.parts, strict=True)
         self.voxel_size = tuple(edge / parts for edge, parts in pairs)
