@@ -11,6 +11,7 @@ from matplotlib import image
 WIDTH = 1000
 LEFT = 20
 """Of the pictures, by the style of the pages."""
+SHOTS = 4
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="needs Chromium")
 
@@ -30,14 +31,27 @@ window.addEventListener("load", () => setTimeout(() => {
 """
 
 
-def look_at(path, folder, height=6000):
+def look_at(path, folder, viewers, height=6000):
     """What a page looks like, uint8 `(height, WIDTH, 3)`; it must complain of nothing.
+
+    A frame is a process of its own, which the browser does not wait for before it takes
+    the picture: one that lacks a viewer is taken again.
 
     Args:
         path: `Path` of the page.
         folder: `Path`, for the browser's files.
+        viewers: int, how many are drawn in the end; another number fails.
         height: int, pixels.
     """
+    seen = []
+    while viewers not in seen and len(seen) < SHOTS:
+        pixels = _shot(path, folder, height)
+        seen.append(_count_viewers(pixels))
+    assert viewers in seen, seen
+    return pixels
+
+
+def _shot(path, folder, height):
     shot = folder / "page.png"
     size = f"--window-size={WIDTH},{height}"
     console = _browse(path, folder, size, f"--screenshot={shot}").stderr.splitlines()
@@ -47,7 +61,7 @@ def look_at(path, folder, height=6000):
     return _bytes_of(image.imread(shot))
 
 
-def count_viewers(pixels):
+def _count_viewers(pixels):
     """How many viewers are drawn: each has a band of rows with its cross, in blue."""
     blue = (pixels == (0, 0, 255)).all(-1)
     crossed = blue.sum(axis=1) > 150
