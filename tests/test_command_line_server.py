@@ -1,10 +1,16 @@
-"""`spinet-qsm reconstruct --server` with a reference, iterates and a report."""
+"""`spinet-qsm reconstruct --server` with other flags, and thick slices."""
+
+import functools
 
 import nibabel
 import numpy as np
 import pytest
 from nibabel.orientations import axcodes2ornt, ornt_transform
 
+from spinet_tf.model_files import save_model
+from spinet_tf.padding import reconstruct_padded
+from spinet_tf.reconstruct import Reconstructor
+from spinet_tf.thick_slices import reconstruct_thin
 from tests.command_line import mask, read, read_json, succeed, write_scan
 from tests.served import server_process
 from tests.web_page import open_page
@@ -59,3 +65,24 @@ def test_another_order_of_axes(flags, tmp_path):
     succeed("reconstruct", **{**flags, **turned}, output=tmp_path / "turned.nii")
     back = nibabel.as_closest_canonical(nibabel.load(tmp_path / "turned.nii"))
     np.testing.assert_allclose(back.get_fdata(), read(tmp_path / "map.nii"), atol=1e-6)
+
+
+@pytest.mark.parametrize("at", ["server", "model"])
+def test_thick_slices_with_padding_and_a_report(flags, exported, tmp_path, at):
+    model, _ = exported
+    save_model(model, tmp_path / "small.keras")
+    where = {"server": flags["server"], "model": tmp_path / "small.keras"}[at]
+    output, report = tmp_path / "map.nii", tmp_path / "map.html"
+    files = {name: flags[name] for name in ("field", "mask")}
+    options = {at: where, "voxel_size": "1,2.5,1", "pad": 6}
+    succeed("reconstruct", **files, **options, output=output, report=report)
+    sidecar = read_json(tmp_path / "map.json")
+    assert sidecar["VoxelParts"] == [1, 2, 1]
+    expected = reconstruct_padded(
+        *(functools.partial(reconstruct_thin, Reconstructor(model)), 6, False),
+        *(read(flags["field"]), mask(), sidecar["VoxelSize"], sidecar["B0Direction"]),
+    )
+    np.testing.assert_allclose(read(output), expected.susceptibility, atol=1e-5)
+    page = open_page(report)
+    for k, unroll in enumerate(expected.unrolls, start=1):
+        assert page.row(str(k))[2] == str(unroll.iterations)
