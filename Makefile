@@ -13,8 +13,8 @@ help: ## print this list
 demo: $(INSTALLED) ## reconstruct a simulated head; table, picture and metrics
 	@$(BIN)/python -m spinet_cli.demo
 
-test: $(INSTALLED) ## the tests, but for the slow ones
-	@$(BIN)/python -m pytest
+test: $(INSTALLED) ## the tests, but for the slow ones, in two processes
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-all: $(INSTALLED) ## all tests
 	@$(BIN)/python -m pytest -m ""
