@@ -76,6 +76,8 @@ PUBLIC = {
         "serving.tflite.export_tflite",
     ),
 }
+# One thing, whose description may take several lines.
+RETURNS = {"returns_multiple_items": False, "returns_named_value": False}
 ITEM_TITLES = {"parameters": "Arguments", "attributes": "Attributes"}
 
 
@@ -97,7 +99,7 @@ def api_page():
 
 def _entry(thing):
     parts = [f"### `{thing.path}`\n", f"    {_signature(thing)}\n"]
-    for section in thing.docstring.parse("google"):
+    for section in thing.docstring.parse("google", **RETURNS):
         parts.append(_section(section) + "\n")
     if thing.is_class:
         parts += [
@@ -114,7 +116,10 @@ def _shown(member):
 
 def _method(method):
     parts = [f"**`{_signature(method)}`**\n"]
-    parts += [_section(section) + "\n" for section in method.docstring.parse("google")]
+    parts += [
+        _section(section) + "\n"
+        for section in method.docstring.parse("google", **RETURNS)
+    ]
     return "\n".join(parts)
 
 
