@@ -106,20 +106,25 @@ class Reconstructor:
         self.model = model.folded(PRECISIONS[precision])
         volume = tf.TensorSpec((None, None, None, None, 1), tf.float32)
         vector = tf.TensorSpec((None, 3), tf.float32)
-        # AutoGraph has nothing to convert here, which takes it a second.
-        graph = functools.partial(tf.function, reduce_retracing=True, autograph=False)
         inputs = {
             "local_field": volume,
             "mask": volume,
             "voxel_size": vector,
             "b0_direction": vector,
         }
-        self._prepare = graph(self.model.prepare, input_signature=[inputs])
-        self._denoise = graph(self.model.denoise)
+        self._prepare = _graph(self.model.prepare, inputs)
+        problem = tf.nest.map_structure(
+            lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype),
+            self._prepare.get_concrete_function().structured_outputs,
+        )
+        susceptibility, trust = problem.start, problem.mask
+        self._denoise = _graph(self.model.denoise, susceptibility)
         outside = -self.model.chi_mean / self.model.chi_std
         self._tiled = TiledDenoiser(self.model.denoiser, outside)
-        self._fit = graph(self.model.fit_data)
-        self._predict_field = graph(self.model.dipole)
+        self._fit = _graph(
+            self.model.fit_data, problem, susceptibility, susceptibility, trust
+        )
+        self._predict_field = _graph(self.model.dipole, volume, problem.kernel)
 
     def __call__(self, local_field, mask, voxel_size, b0_direction, progress=None):
         """Reconstruct one volume.
@@ -217,6 +222,12 @@ class Reconstructor:
             return self._denoise
         network = functools.partial(self._tiled, tiles=tiles)
         return functools.partial(self.model.denoise, network=network)
+
+
+def _graph(function, *signature):
+    """`tf.function`, of one trace for all sizes: a trace takes two seconds."""
+    # AutoGraph has nothing to convert here, which takes it a second.
+    return tf.function(function, input_signature=signature, autograph=False)
 
 
 def reconstruct_classical(method, local_field, mask, voxel_size, b0_direction):

@@ -85,11 +85,11 @@ def test_progress_and_failures(scan, several):
     assert lines[-2:] == ["1 of 3 scans failed:", f"  {failure}"]
 
 
-def test_scans_of_one_size_are_traced_once(several):
+def test_scans_share_the_traces(several):
     (first, counts), (second, counts_after) = WatchedReconstructor.traces
     assert first == second
     assert counts_after == counts
-    assert counts[0] == 1
+    assert max(counts) == 1
 
 
 def test_maps_are_those_of_single_scans(scan, several, tmp_path):

@@ -62,14 +62,19 @@ def test_equals_the_model_and_reports_each_unroll(model):
     assert result.data_consistency == pytest.approx(misfit, rel=1e-4)
 
 
-def test_sizes_share_the_traces(model, monkeypatch):
+@pytest.mark.parametrize("whole_volume", [False, True])
+def test_sizes_share_the_traces(model, monkeypatch, whole_volume):
     monkeypatch.setattr(denoising_plan, "WORTHWHILE", np.inf)
-    reconstructor = Reconstructor(model)
+    reconstructor = Reconstructor(model, whole_volume=whole_volume)
     for size in ((9, 8, 11), (10, 7, 6), (7, 1, 5), (1, 1, 1)):
         field, mask = scan(size)
         assert reconstructor(field, mask, VOXEL_SIZE, B0).susceptibility.shape == size
-    assert reconstructor._fit.experimental_get_tracing_count() <= 2
-    assert reconstructor._tiled._run_tile.experimental_get_tracing_count() == 1
+    denoise = reconstructor._tiled._run_tile
+    if whole_volume:
+        denoise = reconstructor._denoise
+    others = (reconstructor._prepare, reconstructor._fit, reconstructor._predict_field)
+    for part in (denoise, *others):
+        assert part.experimental_get_tracing_count() == 1
 
 
 def test_bfloat16_is_close(model):
