@@ -1,5 +1,7 @@
 """What a served model takes and gives."""
 
+import functools
+
 import tensorflow as tf
 
 from spinet_tf.outliers import share_left_out
@@ -61,7 +63,10 @@ def signatures(model, max_voxels):
     Returns:
         dict of a signature's name to a function and its list of `tf.TensorSpec`.
     """
+    specs = list(INPUTS.values())
 
+    # Traced, written and loaded once, in whichever signatures it is.
+    @functools.partial(tf.function, input_signature=specs, autograph=False)
     def full(*volumes_and_geometry):
         inputs = dict(zip(INPUTS, volumes_and_geometry, strict=True))
         results = reconstruction(model, checked(inputs, max_voxels))
@@ -69,7 +74,7 @@ def signatures(model, max_voxels):
         return results
 
     def without_iterates(*volumes_and_geometry):
-        results = full(*volumes_and_geometry)
+        results = dict(full(*volumes_and_geometry))
         del results["iterates"]
         return results
 
@@ -83,7 +88,6 @@ def signatures(model, max_voxels):
             tf.tile([[0.0, 0.0, 1.0]], tf.concat([batch, [1]], axis=0)),
         )
 
-    specs = list(INPUTS.values())
     return {
         DEFAULT_SIGNATURE: (without_iterates, specs),
         UNROLLS_SIGNATURE: (full, specs),
