@@ -73,7 +73,7 @@ def main(options):
     from spinet_tf.serving.tflite import VARIANTS, export_tflite
 
     model = load_model(options.model or PRETRAINED)
-    reconstruct = Reconstructor(model)
+    reconstruct = Reconstructor(model, whole_volume=True)  # as the files do
     header = ("size", "variant", "file [kB]", "LiteRT [s]", "TensorFlow [s]", "ratio")
     print(*(f"{name:>14}" for name in header), "  difference")
     for size in map(int, options.sizes):

@@ -37,7 +37,7 @@ def prepare_method(arguments):
         arguments: the parsed flags.
 
     Returns:
-        `Method`; scans of the same size share its traces.
+        `Method`; its scans share its traces.
 
     Raises:
         InputError: the model, or the server, cannot be used.

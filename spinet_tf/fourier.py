@@ -36,14 +36,16 @@ def matrix_size_of(volume):
 class FFT:
     """Fast transforms; spectra are complex, `(batch, channel, x, y, z // 2 + 1)`.
 
+    The functions of `tf.signal` cut and pad volumes to the size, too, for which an
+    unroll's graph has 400 operations more.
+
     Args:
-        matrix_size: int32 `(3,)`, or three integers: voxels along x, y, z.
+        matrix_size: int32 `(3,)`, or three integers: voxels along x, y, z of the
+            volumes, float32 or float64 tensors.
     """
 
     def __init__(self, matrix_size):
         self.matrix_size = matrix_size
-
-    # What `tf.signal` has also cuts and pads: 400 operations more in an unroll's graph.
 
     def forward(self, volume):
         """Spectrum of a real volume `(batch, channel, x, y, z)`."""

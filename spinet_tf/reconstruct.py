@@ -225,7 +225,7 @@ class Reconstructor:
 
 
 def _graph(function, *signature):
-    """`tf.function`, of one trace for all sizes: a trace takes two seconds."""
+    """`tf.function`, of one trace for all sizes: that of a solve takes a second."""
     # AutoGraph has nothing to convert here, which takes it a second.
     return tf.function(function, input_signature=signature, autograph=False)
 

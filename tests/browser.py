@@ -35,24 +35,23 @@ def look_at(path, folder, viewers, height=6000):
     """What a page looks like, uint8 `(height, WIDTH, 3)`; it must complain of nothing.
 
     A frame is a process of its own, which the browser does not wait for before it takes
-    the picture: one that lacks a viewer is taken again.
+    the picture: one with too few viewers is taken again.
 
     Args:
         path: `Path` of the page.
         folder: `Path`, for the browser's files.
-        viewers: int, how many are drawn in the end; another number fails.
+        viewers: int, how many there have to be.
         height: int, pixels.
     """
-    seen = []
-    while viewers not in seen and len(seen) < SHOTS:
-        pixels = _shot(path, folder, height)
-        seen.append(_count_viewers(pixels))
-    assert viewers in seen, seen
+    for number in range(SHOTS):
+        pixels = _take(folder / f"page_{number}.png", path, folder, height)
+        if _count_viewers(pixels) >= viewers:
+            break
+    assert _count_viewers(pixels) == viewers
     return pixels
 
 
-def _shot(path, folder, height):
-    shot = folder / "page.png"
+def _take(shot, path, folder, height):
     size = f"--window-size={WIDTH},{height}"
     console = _browse(path, folder, size, f"--screenshot={shot}").stderr.splitlines()
     wrong = re.compile("Refused|Uncaught|Error|violates|Failed")

@@ -85,7 +85,7 @@ def test_progress_and_failures(scan, several):
     assert lines[-2:] == ["1 of 3 scans failed:", f"  {failure}"]
 
 
-def test_scans_share_the_traces(several):
+def test_scans_of_one_size_are_traced_once(several):
     (first, counts), (second, counts_after) = WatchedReconstructor.traces
     assert first == second
     assert counts_after == counts

@@ -23,6 +23,25 @@ def parts(spectrum):
     return tf.reshape(stacked, (2, 6, *spectrum.shape[2:]))
 
 
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_fft_is_that_of_tensorflow(size, dtype, known):
+    """Also where the size is known when a graph runs, and not before."""
+    shape = (2, 3, *size) if known else (None,) * 5
+
+    @tf.function(input_signature=[tf.TensorSpec(shape, dtype)])
+    def there_and_back(volume):
+        dft = FFT(size if known else tf.shape(volume)[2:])
+        spectrum = dft.forward(volume)
+        return spectrum, dft.inverse(spectrum)
+
+    volume = tf.cast(volume_of(size), dtype)
+    spectrum, back = there_and_back(volume)
+    np.testing.assert_array_equal(spectrum, tf.signal.rfft3d(volume))
+    np.testing.assert_array_equal(back, tf.signal.irfft3d(spectrum, size))
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_spectra_are_those_of_the_fft(size):
     volume = volume_of(size)

@@ -5,7 +5,7 @@ import numpy as np
 import psutil
 import pytest
 
-from spinet_tf import SpiNetQSM, denoising_plan
+from spinet_tf import DenoiserOnly, SpiNetQSM, denoising_plan
 from spinet_tf.classical import tikhonov
 from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.errors import InputError
@@ -18,6 +18,7 @@ from spinet_tf.reconstruction_memory import check_memory, memory_needed
 from spinet_tf.simulate import simulate_field
 
 VOXEL_SIZE, B0 = (0.8, 1.0, 1.5), (0.0, 0.6, 0.8)
+SHIPPED = {"mm_steps": 2, "fill_outside": True, "adaptive_penalty": True}
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +64,20 @@ def test_equals_the_model_and_reports_each_unroll(model):
 
 
 @pytest.mark.parametrize("whole_volume", [False, True])
-def test_sizes_share_the_traces(model, monkeypatch, whole_volume):
+@pytest.mark.parametrize(
+    ("network", "options", "precision"),
+    [
+        (SpiNetQSM, {}, "float32"),
+        (SpiNetQSM, {"channels": 2}, "float32"),
+        (SpiNetQSM, SHIPPED, "bfloat16"),
+        (DenoiserOnly, {}, "float32"),
+    ],
+    ids=["plain", "complex", "shipped", "no physics"],
+)
+def test_sizes_share_the_traces(monkeypatch, network, options, precision, whole_volume):
     monkeypatch.setattr(denoising_plan, "WORTHWHILE", np.inf)
-    reconstructor = Reconstructor(model, whole_volume=whole_volume)
+    model = network(filters=4, blocks=1, unrolls=1, **options)
+    reconstructor = Reconstructor(model, precision, whole_volume=whole_volume)
     for size in ((9, 8, 11), (10, 7, 6), (7, 1, 5), (1, 1, 1)):
         field, mask = scan(size)
         assert reconstructor(field, mask, VOXEL_SIZE, B0).susceptibility.shape == size
