@@ -67,8 +67,11 @@ def test_another_order_of_axes(flags, tmp_path):
     np.testing.assert_allclose(back.get_fdata(), read(tmp_path / "map.nii"), atol=1e-6)
 
 
-@pytest.mark.parametrize("at", ["server", "model"])
-def test_thick_slices_with_padding_and_a_report(flags, exported, tmp_path, at):
+@pytest.mark.parametrize(("at", "dipole_at_zero"), [("server", None), ("model", 0.0)])
+def test_thick_slices_with_padding_and_a_report(
+    flags, exported, tmp_path, at, dipole_at_zero
+):
+    """A server does not tell its D(0)."""
     model, _ = exported
     save_model(model, tmp_path / "small.keras")
     where = {"server": flags["server"], "model": tmp_path / "small.keras"}[at]
@@ -78,11 +81,16 @@ def test_thick_slices_with_padding_and_a_report(flags, exported, tmp_path, at):
     succeed("reconstruct", **files, **options, output=output, report=report)
     sidecar = read_json(tmp_path / "map.json")
     assert sidecar["VoxelParts"] == [1, 2, 1]
+    solve = functools.partial(
+        reconstruct_thin, Reconstructor(model), dipole_at_zero=dipole_at_zero
+    )
     expected = reconstruct_padded(
-        *(functools.partial(reconstruct_thin, Reconstructor(model)), 6, False),
+        *(solve, 6, False),
         *(read(flags["field"]), mask(), sidecar["VoxelSize"], sidecar["B0Direction"]),
     )
     np.testing.assert_allclose(read(output), expected.susceptibility, atol=1e-5)
+    misfit = pytest.approx(expected.data_consistency, rel=1e-3)
+    assert sidecar["DataConsistencyError"] == misfit
     page = open_page(report)
     for k, unroll in enumerate(expected.unrolls, start=1):
         assert page.row(str(k))[2] == str(unroll.iterations)

@@ -8,6 +8,7 @@ import textwrap
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from benchmarks.agreement import relative_error
 from spinet_tf.errors import InputError
@@ -35,6 +36,18 @@ def test_equals_keras(exported, signatures, size):
     expected = in_keras(exported[0], inputs)
     assert relative_error(results["susceptibility"], expected) <= 1e-5
     assert results["susceptibility"].dtype == np.float32
+
+
+def test_holds_the_network_once(exported):
+    """And not once for each signature."""
+    model, folder = exported
+    saved = saved_model_pb2.SavedModel()
+    saved.ParseFromString((folder / "saved_model.pb").read_bytes())
+    (meta_graph,) = saved.meta_graphs
+    graph = meta_graph.graph_def
+    parts = [graph.node, *(function.node_def for function in graph.library.function)]
+    convolutions = [node for part in parts for node in part if node.op == "Conv3D"]
+    assert len(convolutions) == model.unrolls * len(model.denoiser.convolutions)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
