@@ -22,8 +22,8 @@ PUBLIC = {
     "Reconstruct": (
         "reconstruct.Reconstructor",
         "reconstruct.reconstruct_classical",
-        "reconstruct.Reconstruction",
-        "reconstruct.UnrollReport",
+        "reconstruction.Reconstruction",
+        "reconstruction.UnrollReport",
         "classical.tkd",
         "classical.tikhonov",
         "orientation.reconstruct_in_canonical_axes",

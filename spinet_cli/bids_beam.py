@@ -18,7 +18,7 @@ from spinet_cli.reconstruction_files import Scan
 from spinet_tf.errors import InputError
 from spinet_tf.model_files import load_model
 from spinet_tf.pretrained import PRETRAINED
-from spinet_tf.reconstruct import Reconstruction
+from spinet_tf.reconstruction import Reconstruction
 from spinet_tf.serving.local import SavedModelReconstructor, newest_version
 from spinet_tf.serving.saved_model import export_saved_model
 

@@ -44,7 +44,7 @@ def choose_methods():
 
     Returns:
         dict of name to callable, from local field [ppm], mask, voxel size [mm] and B0
-        direction to a `spinet_tf.reconstruct.Reconstruction`.
+        direction to a `spinet_tf.reconstruction.Reconstruction`.
     """
     methods = {
         "TKD": functools.partial(reconstruct_classical, tkd),

@@ -66,7 +66,7 @@ def reconstruct_in_canonical_axes(
 
     Args:
         solve: callable of local field, mask, voxel size and B0 direction that gives a
-            `spinet_tf.reconstruct.Reconstruction`.
+            `spinet_tf.reconstruction.Reconstruction`.
         affine: float64 `(4, 4)`, of the volume, or None.
         local_field: float32 `(x, y, z)` [ppm].
         mask: `(x, y, z)`, 0 or 1.

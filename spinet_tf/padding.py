@@ -88,7 +88,7 @@ def reconstruct_padded(
 
     Args:
         solve: callable of local field, mask, voxel size and B0 direction that gives a
-            `spinet_tf.reconstruct.Reconstruction`.
+            `spinet_tf.reconstruction.Reconstruction`.
         padding: float [mm], see `PaddedGrid`.
         fast: bool, see `PaddedGrid`.
         local_field: float32 `(x, y, z)` [ppm].

@@ -3,7 +3,6 @@
 import functools
 import math
 import time
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -14,64 +13,16 @@ from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.dipole_operator import filter_volume
 from spinet_tf.errors import InputError
 from spinet_tf.outliers import share_left_out
+from spinet_tf.reconstruction import (
+    Reconstruction,
+    UnrollReport,
+    data_consistency_error,
+)
 from spinet_tf.reconstruction_memory import check_memory, format_size
 from spinet_tf.tiled_denoiser import TiledDenoiser
 
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 CLASSICAL_BYTES_PER_VOXEL = 50  # measured
-
-
-class UnrollReport(NamedTuple):
-    """What one unroll did.
-
-    Attributes:
-        susceptibility: float32 `(x, y, z)` [ppm], chi_k.
-        iterations: int, of the solver.
-        relative_residual: float, of the solver.
-        seconds: float.
-    """
-
-    susceptibility: np.ndarray
-    iterations: int
-    relative_residual: float
-    seconds: float
-
-
-class Reconstruction(NamedTuple):
-    """A susceptibility map and how it came about.
-
-    Attributes:
-        susceptibility: float32 `(x, y, z)` [ppm], zero outside the mask.
-        data_consistency: float, ||mask (Phi chi - y)|| / ||mask y||.
-        unrolls: list of `UnrollReport`; empty for a method without any.
-        seconds: float, wall time.
-        left_out: float, share of the mask's voxels that were left out, as nothing
-            explains their field (`spinet_tf.outliers`); None where none is looked for.
-    """
-
-    susceptibility: np.ndarray
-    data_consistency: float
-    unrolls: list
-    seconds: float
-    left_out: float | None = None
-
-    def with_maps(self, change):
-        """The same with each map changed.
-
-        Args:
-            change: callable, one float32 `(x, y, z)` [ppm] to another.
-
-        Returns:
-            A `Reconstruction`.
-        """
-        unrolls = [
-            unroll
-            if unroll.susceptibility is None  # a server sends them only when asked to
-            else unroll._replace(susceptibility=change(unroll.susceptibility))
-            for unroll in self.unrolls
-        ]
-        susceptibility = change(self.susceptibility)
-        return self._replace(susceptibility=susceptibility, unrolls=unrolls)
 
 
 class Reconstructor:
@@ -267,21 +218,3 @@ def reconstruct_classical(method, local_field, mask, voxel_size, b0_direction):
         [],
         time.monotonic() - start,
     )
-
-
-def data_consistency_error(predicted_field, local_field, mask):
-    """||mask (Phi chi - y)|| / ||mask y||.
-
-    Args:
-        predicted_field: float array, Phi chi [ppm].
-        local_field: like `predicted_field`, y [ppm].
-        mask: like `predicted_field`, 0 or 1.
-
-    Returns:
-        A float; 0 where the field is zero.
-    """
-    inside = np.asarray(mask) != 0
-    field = np.asarray(local_field)[inside].astype(np.float64)
-    norm = np.linalg.norm(field)
-    error = np.linalg.norm(np.asarray(predicted_field)[inside] - field)
-    return float(error / norm) if norm else 0.0

@@ -16,7 +16,7 @@ def reconstruction_sections(field, mask, voxel_size, result, residual, details):
         field: `spinet_tf.volume.Volume`, the local field [ppm].
         mask: bool `(x, y, z)`.
         voxel_size: three floats [mm].
-        result: `spinet_tf.reconstruct.Reconstruction` with the maps as written.
+        result: `spinet_tf.reconstruction.Reconstruction` with the maps as written.
         residual: float `(x, y, z)` [ppm], what the solved map leaves of the field.
         details: dict, the sidecar.
 

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.signal import resample
 
 from spinet_tf.available_memory import check_fits_in_memory
-from spinet_tf.reconstruct import data_consistency_error
+from spinet_tf.reconstruction import data_consistency_error
 from spinet_tf.reconstruction_memory import format_size
 from spinet_tf.residual import field_residual
 
@@ -79,7 +79,7 @@ def reconstruct_thin(
 
     Args:
         solve: callable of local field, mask, voxel size and B0 direction that gives a
-            `spinet_tf.reconstruct.Reconstruction`.
+            `spinet_tf.reconstruction.Reconstruction`.
         local_field: float32 `(x, y, z)` [ppm].
         mask: `(x, y, z)`, 0 or 1.
         voxel_size: three floats [mm].

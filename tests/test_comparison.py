@@ -11,7 +11,8 @@ from spinet_tf.comparison import (
 )
 from spinet_tf.metrics_challenge import challenge_metrics
 from spinet_tf.phantom import digital_head
-from spinet_tf.reconstruct import Reconstruction, reconstruct_classical
+from spinet_tf.reconstruct import reconstruct_classical
+from spinet_tf.reconstruction import Reconstruction
 from spinet_tf.simulate import simulate_field
 
 

@@ -9,11 +9,8 @@ from spinet_tf import DenoiserOnly, SpiNetQSM, denoising_plan
 from spinet_tf.classical import tikhonov
 from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.errors import InputError
-from spinet_tf.reconstruct import (
-    Reconstructor,
-    data_consistency_error,
-    reconstruct_classical,
-)
+from spinet_tf.reconstruct import Reconstructor, reconstruct_classical
+from spinet_tf.reconstruction import data_consistency_error
 from spinet_tf.reconstruction_memory import check_memory, memory_needed
 from spinet_tf.simulate import simulate_field
 

@@ -1,6 +1,6 @@
 import pytest
 
-from spinet_tf.reconstruct import data_consistency_error
+from spinet_tf.reconstruction import data_consistency_error
 from spinet_tf.residual import field_residual
 from tests.command_line import mask, read, read_json, succeed, write_model, write_scan
 

@@ -17,11 +17,8 @@ from spinet_tf.metrics_challenge import challenge_metrics
 from spinet_tf.model_files import load_model
 from spinet_tf.phantom import digital_head
 from spinet_tf.pretrained import PRETRAINED
-from spinet_tf.reconstruct import (
-    Reconstructor,
-    data_consistency_error,
-    reconstruct_classical,
-)
+from spinet_tf.reconstruct import Reconstructor, reconstruct_classical
+from spinet_tf.reconstruction import data_consistency_error
 from spinet_tf.residual import field_residual
 from spinet_tf.simulate import simulate_field
 from spinet_tf.thick_slices import ThinGrid, reconstruct_thin

@@ -2,7 +2,7 @@
 
 import re
 
-from spinet_tf.reconstruct import Reconstruction, UnrollReport
+from spinet_tf.reconstruction import Reconstruction, UnrollReport
 
 
 def reconstruction_from(results, seconds):

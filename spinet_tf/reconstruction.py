@@ -1,0 +1,76 @@
+"""What a reconstruction gives, by whatever front end or method."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class UnrollReport(NamedTuple):
+    """What one unroll did.
+
+    Attributes:
+        susceptibility: float32 `(x, y, z)` [ppm], chi_k.
+        iterations: int, of the solver.
+        relative_residual: float, of the solver.
+        seconds: float.
+    """
+
+    susceptibility: np.ndarray
+    iterations: int
+    relative_residual: float
+    seconds: float
+
+
+class Reconstruction(NamedTuple):
+    """A susceptibility map and how it came about.
+
+    Attributes:
+        susceptibility: float32 `(x, y, z)` [ppm], zero outside the mask.
+        data_consistency: float, ||mask (Phi chi - y)|| / ||mask y||.
+        unrolls: list of `UnrollReport`; empty for a method without any.
+        seconds: float, wall time.
+        left_out: float, share of the mask's voxels that were left out, as nothing
+            explains their field (`spinet_tf.outliers`); None where none is looked for.
+    """
+
+    susceptibility: np.ndarray
+    data_consistency: float
+    unrolls: list
+    seconds: float
+    left_out: float | None = None
+
+    def with_maps(self, change):
+        """The same with each map changed.
+
+        Args:
+            change: callable, one float32 `(x, y, z)` [ppm] to another.
+
+        Returns:
+            A `Reconstruction`.
+        """
+        unrolls = [
+            unroll
+            if unroll.susceptibility is None  # a server sends them only when asked to
+            else unroll._replace(susceptibility=change(unroll.susceptibility))
+            for unroll in self.unrolls
+        ]
+        susceptibility = change(self.susceptibility)
+        return self._replace(susceptibility=susceptibility, unrolls=unrolls)
+
+
+def data_consistency_error(predicted_field, local_field, mask):
+    """||mask (Phi chi - y)|| / ||mask y||.
+
+    Args:
+        predicted_field: float array, Phi chi [ppm].
+        local_field: like `predicted_field`, y [ppm].
+        mask: like `predicted_field`, 0 or 1.
+
+    Returns:
+        A float; 0 where the field is zero.
+    """
+    inside = np.asarray(mask) != 0
+    field = np.asarray(local_field)[inside].astype(np.float64)
+    norm = np.linalg.norm(field)
+    error = np.linalg.norm(np.asarray(predicted_field)[inside] - field)
+    return float(error / norm) if norm else 0.0
