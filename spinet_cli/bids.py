@@ -1,5 +1,6 @@
 """`spinet-qsm bids`: the local fields of a BIDS dataset, as a BIDS App does it."""
 
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -30,10 +31,7 @@ def run(arguments):
     """
     check_method_flags(arguments)
     options = _check_pipeline_flags(arguments)
-    for name in ("input", "output"):
-        if not getattr(arguments, name):
-            raise InputError(f"{name.upper()}: expected a folder, got nothing")
-    dataset = Path(arguments.output).resolve()
+    dataset = Path(os.path.realpath(arguments.output))
     tree = BidsTree(arguments.input)
     if dataset == tree.folder:
         raise InputError(f"{arguments.output}: is the input, expected another folder")

@@ -1,6 +1,7 @@
 """The scans of a BIDS dataset on Apache Beam, on as many machines as its runner has."""
 
 import contextlib
+import io
 import json
 import logging
 import os
@@ -82,10 +83,16 @@ def check_pipeline_flags(arguments):
         raise InputError(f"--runner: {error}") from error
     flags = [f"--runner={arguments.runner}", *arguments.pipeline_options]
     options = PipelineOptions(flags)
-    given, known = (
-        options.get_all_options(drop_default=True, retain_unknown_options=keep)
-        for keep in (True, False)
-    )
+    told = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(told):
+            given, known = (
+                options.get_all_options(drop_default=True, retain_unknown_options=keep)
+                for keep in (True, False)
+            )
+    except SystemExit as error:  # how its argparse ends, after all of its usage
+        *_, last = told.getvalue().splitlines()
+        raise InputError(last.partition("error: ")[2]) from error
     unknown = [f"--{name}" for name in sorted(set(given) - set(known))]
     if unknown:
         raise InputError(f"unrecognized arguments: {' '.join(unknown)}")

@@ -50,12 +50,18 @@ def main(argv=None):
             warnings.filterwarnings("always", module="spinet_")
             warnings.showwarning = _show_warning
             exit_code = _run(argv)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # where it is closed
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
+    except OSError as error:
+        if error.filename is not None or sys.stdout is None:
+            raise
+        # What could not be written would be tried again at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
+        if isinstance(error, BrokenPipeError):
+            return BROKEN_PIPE
+        return _report_error(f"standard output: cannot be written, {error.strerror}")
     return exit_code
 
 
@@ -83,8 +89,12 @@ def _parse(argv):
     parser = build_parser(_OneLineParser)
     arguments, others = parser.parse_known_args(argv)
     for name, value in vars(arguments).items():
+        name = name.replace("_", "-")
         if value == []:  # what argparse makes of --flag=--
-            parser.error(f"argument --{name.replace('_', '-')}: got '--'")
+            parser.error(f"argument --{name}: got '--'")
+        # Such as of a variable that is not set; no flag is to be left out silently.
+        if value == "" or (isinstance(value, list) and "" in value):
+            parser.error(f"argument {name}: got nothing")
     if getattr(arguments, "runner", None):
         arguments.pipeline_options = [word for word in others if word != "--"]
     elif others:

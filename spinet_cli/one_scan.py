@@ -71,7 +71,7 @@ def read_scan(task, unrolls=0):
     field = read_volume(task.field)
     mask = read_mask(task.mask, threshold)
     check_same_grid(field, mask)
-    field = check_field(field, mask)
+    field = check_field(field, mask).placed_like(mask)
     check_units(field.data[mask.data], *task.units, field.name)
     ppm = field.data * np.float32(ppm_per_unit(*task.units))
     reference = read_reference(task.flags.reference, field, mask, threshold)

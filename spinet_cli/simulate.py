@@ -33,7 +33,7 @@ def run(arguments):
     susceptibility = read_volume(arguments.susceptibility)
     mask = read_mask(arguments.mask, arguments.mask_threshold)
     check_same_grid(susceptibility, mask)
-    susceptibility = check_field(susceptibility, mask)
+    susceptibility = check_field(susceptibility, mask).placed_like(mask)
     voxel_size, b0_direction = resolve_geometry(arguments, susceptibility)
     field = simulate_field(
         susceptibility.data,

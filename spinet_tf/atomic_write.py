@@ -134,7 +134,8 @@ def check_writable(path: str | os.PathLike) -> None:
 
 
 def _temporary_beside(path: Path) -> Path:
-    suffix = "".join(path.suffixes[-2:])
+    # nibabel would write another file than one whose suffix is .Nii.gz.
+    suffix = "".join(path.suffixes[-2:]).lower()
     return path.with_name(f".{uuid.uuid4().hex}{suffix}")
 
 

@@ -1,5 +1,6 @@
 """Local fields and what belongs to them in a tree of BIDS datasets."""
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,7 +76,7 @@ class BidsTree:
     """
 
     def __init__(self, folder: str | Path):
-        self.folder = Path(folder).resolve()
+        self.folder = Path(os.path.realpath(folder))
         paths, subjects = find_files(self.folder)
         files = list(filter(None, map(_parse, paths)))
         self._images = [

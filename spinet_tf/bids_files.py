@@ -1,6 +1,7 @@
 """Finds the files of a BIDS dataset, by ancpbids."""
 
 import os
+import re
 from pathlib import Path
 
 from spinet_tf.errors import InputError
@@ -37,16 +38,24 @@ def find_files(folder: Path) -> tuple[list[Path], list[str]]:
         dataset = ancpbids.load_dataset(str(folder), options, vfs=_EachFolderOnce())
         files = dataset.select(File).objects()
         paths = [Path(file.get_absolute_path()) for file in files]
-        names = {found.name for found in dataset.select(Folder).objects()}
+        folders = [
+            Path(f.get_relative_path()) for f in dataset.select(Folder).objects()
+        ]
     except RecursionError as error:
         raise InputError(f"{folder}: has too many folders in one another") from error
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise InputError(
             f"{folder}: cannot be read as a BIDS dataset: {error}"
         ) from error
-    return paths, [
-        name.removeprefix("sub-") for name in names if name.startswith("sub-")
-    ]
+    return paths, sorted(set(filter(None, map(_subject, folders))))
+
+
+def _subject(folder: Path) -> str | None:
+    """The label of the subject whose folder it is, in the dataset or a derivative."""
+    *above, name = folder.parts or ("",)
+    is_dataset = not above or above[-2:-1] == ["derivatives"]
+    match = re.fullmatch(r"sub-([0-9A-Za-z]+)", name)
+    return match[1] if match and is_dataset else None
 
 
 class _EachFolderOnce:

@@ -42,7 +42,7 @@ def read_json_object(path: Path) -> dict:
     """
     content = read_bytes(path)
     try:
-        content = json.loads(content.decode())
+        content = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON: {error}") from error
     if not isinstance(content, dict):
@@ -67,10 +67,14 @@ def parse_sidecar(content: dict, path: Path, default: FieldUnits = PPM) -> Field
     Raises:
         InputError: if a value is missing or unusable.
     """
+    units = str(content.get("Units", default.units)).lower()
+    # Of several echoes there is a list of times, which only a field in rad minds.
+    b0 = _number(content, "MagneticFieldStrength", path) if units != "ppm" else None
+    te = _number(content, "EchoTime", path) if units == "rad" else None
     units = FieldUnits(
-        units=str(content.get("Units", default.units)).lower(),
-        b0=_number(content, "MagneticFieldStrength", path, default.b0),
-        te=_number(content, "EchoTime", path, default.te),
+        units,
+        default.b0 if b0 is None else b0,
+        default.te if te is None else te,
     )
     try:
         ppm_per_unit(*units)
@@ -79,10 +83,10 @@ def parse_sidecar(content: dict, path: Path, default: FieldUnits = PPM) -> Field
     return FieldSidecar(_direction(content, path), units)
 
 
-def _number(content: dict, key: str, path: Path, default: float | None) -> float | None:
+def _number(content: dict, key: str, path: Path) -> float | None:
     value = content.get(key)
     if value is None:
-        return default
+        return None
     number = _finite(value)
     if number is None:
         got = _shortened(value)

@@ -44,6 +44,11 @@ def three_planes(
     save_figure(path, draw_three_planes(volumes, mask, window, unit, voxel_size))
 
 
+def plain_text(name):
+    """A name, perhaps a file's, with what is no character replaced."""
+    return name.encode("utf-8", "replace").decode()
+
+
 def save_figure(path, figure):
     """Write a figure.
 

@@ -16,7 +16,8 @@ import sys
 import warnings
 
 # This folder's modules are no top-level ones.
-del sys.path[0]
+if not getattr(sys.flags, "safe_path", False):
+    del sys.path[0]
 
 import h5py  # noqa: E402
 import numpy as np  # noqa: E402

@@ -146,6 +146,9 @@ def write_volume(
     elif voxel_size is not None:
         affine = np.diag([*voxel_size, 1.0])
         image = nibabel.Nifti1Image(data.astype(np.float32), affine)
+        # It leads to no scanner's coordinates, which nibabel would have it say.
+        image.set_qform(affine, 0)
+        image.set_sform(affine, 0)
     else:
         raise InputError(f"{like.name}: has no voxel size, give one to write {path}")
     image.header.set_xyzt_units("mm")
@@ -161,10 +164,11 @@ def check_output_path(path: str | os.PathLike) -> None:
         path: file that is to be written.
 
     Raises:
-        InputError: if the suffix is not .nii or .nii.gz, or the file cannot be
-            written.
+        InputError: if the suffix is not .nii or .nii.gz, or all there is, or the file
+            cannot be written.
     """
-    if not Path(path).name.lower().endswith(NIFTI_SUFFIXES):
+    name = Path(path).name.lower()
+    if not name.endswith(NIFTI_SUFFIXES) or name in NIFTI_SUFFIXES:
         raise InputError(f"{path}: expected an output file .nii or .nii.gz")
     check_writable(path)
 

@@ -17,6 +17,8 @@ LARGEST_DEFLATE_RATIO = 1032
 LARGEST_GAP = 2**28
 """Bytes before the data, for extensions, and bytes after them."""
 LARGEST_SHEAR = 0.01
+LARGEST_ROUNDING = 1e-4
+"""How much longer than 1 rounding may make a header's quaternion."""
 LARGEST_ENTRY = 1e9
 # nibabel's repairs would be told on stderr; what matters is refused before them.
 _SILENT = logging.Logger("nifti header", level=logging.CRITICAL)
@@ -122,6 +124,7 @@ def read_affines(
         InputError: if the affine is not finite, singular or sheared.
     """
     unit = MILLIMETRES[header.get_xyzt_units()[0]]
+    _undo_rounding(header)
     affine = header.get_best_affine()
     qform = header.get_qform(coded=True)[0]
     for matrix in (affine,) if qform is None else (affine, qform):
@@ -136,7 +139,8 @@ def read_affines(
         )
     if qform is not None:
         cosine = np.dot(affine_b0_direction(affine), affine_b0_direction(qform))
-        degrees = math.degrees(math.acos(min(1.0, cosine)))
+        # B0 and its opposite are the same to the dipole.
+        degrees = math.degrees(math.acos(min(1.0, abs(cosine))))
         if degrees > 1:
             warnings.warn(
                 f"{name}: sform and qform put B0 {degrees:.3g} degrees apart; that in"
@@ -144,6 +148,20 @@ def read_affines(
                 stacklevel=2,
             )
     return affine, qform
+
+
+def _undo_rounding(header: nibabel.Nifti1Header) -> None:
+    """Give a rotation by 180 degrees its quaternion back, which nibabel would refuse.
+
+    The header has three of four components, in float32, and no fourth fits to them if
+    they are longer than 1.
+    """
+    names = ("quatern_b", "quatern_c", "quatern_d")
+    components = np.array([header[name] for name in names], float)
+    length = np.linalg.norm(components)
+    if 1 < length < 1 + LARGEST_ROUNDING:
+        for name, component in zip(names, components / length, strict=True):
+            header[name] = component
 
 
 def _check_shape(header: nibabel.Nifti1Header, name: str) -> None:

@@ -196,7 +196,7 @@ def reconstruct_classical(method, local_field, mask, voxel_size, b0_direction):
         A `Reconstruction` without unrolls.
 
     Raises:
-        InputError: the volume does not fit in memory.
+        InputError: the volume does not fit in memory, or the result is not finite.
     """
     matrix_size = np.shape(local_field)
     check_fits_in_memory(
@@ -209,7 +209,10 @@ def reconstruct_classical(method, local_field, mask, voxel_size, b0_direction):
         np.asarray([voxel_size], np.float32),
         np.asarray([b0_direction], np.float32),
     )
-    susceptibility = method(local_field, mask, kernel[0].numpy())
+    with np.errstate(all="ignore"):
+        susceptibility = method(local_field, mask, kernel[0].numpy())
+    if not np.isfinite(susceptibility).all():
+        raise InputError("field: its values are too large, the map is not finite")
     volume = susceptibility[np.newaxis, ..., np.newaxis]
     predicted = filter_volume(volume, kernel).numpy()[0, ..., 0]
     return Reconstruction(

@@ -5,6 +5,7 @@ import numpy as np
 from spinet_tf.evaluate import TABLES, format_number, mean_and_std
 from spinet_tf.metrics_challenge import inside_mask
 from spinet_tf.page import bullets, paragraph, table
+from spinet_tf.reconstruction import data_consistency_error
 from spinet_tf.report_pictures import Planes, inside_histogram
 from spinet_tf.side_by_side import MAP_WINDOW
 
@@ -25,7 +26,8 @@ def reconstruction_sections(field, mask, voxel_size, result, residual, details):
     """
     planes = Planes(field.affine, mask, voxel_size)
     chi = result.susceptibility
-    share = f"{result.data_consistency:.4f}"
+    predicted = field.data + residual
+    share = f"{data_consistency_error(predicted, field.data, mask):.4f}"
     sections = {
         "Summary": [table((name, _text(value)) for name, value in details.items())],
         "Susceptibility": [

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from spinet_tf.figures import shown_box
+from spinet_tf.figures import plain_text, shown_box
 
 PANEL_INCHES = 2.2
 BINS = 100
@@ -56,9 +56,11 @@ def histogram(maps, mask):
     low, high = np.min(limits), np.max(limits)
     figure = Figure(figsize=(6, 3), layout="constrained")
     axes = figure.subplots()
-    for title, values in inside.items():
+    for number, values in enumerate(inside.values()):
         edges = np.linspace(low, high, BINS + 1) if high > low else BINS
-        axes.hist(values, edges, histtype="step", label=title)
+        axes.hist(values, edges, histtype="step", label=str(number))
     axes.set(xlabel="susceptibility [ppm]", ylabel="voxels")
-    axes.legend()
+    # As labels, titles with a leading underscore would be left out.
+    for text, title in zip(axes.legend().get_texts(), inside, strict=True):
+        text.set(text=plain_text(title), parse_math=False)
     return figure

@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from spinet_tf.figures import shown_box
+from spinet_tf.figures import plain_text, shown_box
 
 MAP_WINDOW = 0.1
 """Susceptibility shown white [ppm]; its negative is black."""
@@ -47,7 +47,7 @@ def draw_side_by_side(maps, reference, mask, voxel_size):
         6, len(columns), squeeze=False, gridspec_kw={"height_ratios": heights}
     )
     for column, (name, volume) in zip(panels.T, shown.items(), strict=True):
-        column[0].set_title(name, wrap=True)
+        column[0].set_title(plain_text(name), wrap=True, parse_math=False)
         for (plane, normal), upper, lower in zip(
             planes.items(), column[::2], column[1::2], strict=True
         ):

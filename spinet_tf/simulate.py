@@ -7,6 +7,7 @@ import numpy as np
 from spinet_tf.available_memory import check_fits_in_memory
 from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.dipole_operator import filter_volume
+from spinet_tf.errors import InputError
 
 BYTES_PER_VOXEL = 50  # measured
 
@@ -29,7 +30,7 @@ def simulate_field(susceptibility, mask, voxel_size, b0_direction, noise=0.0, se
         Local field, float32 `(x, y, z)` [ppm].
 
     Raises:
-        InputError: the volume does not fit in memory.
+        InputError: the volume does not fit in memory, or the field is not finite.
     """
     shape = np.shape(susceptibility)
     size = " x ".join(str(n) for n in shape)
@@ -44,5 +45,9 @@ def simulate_field(susceptibility, mask, voxel_size, b0_direction, noise=0.0, se
     )
     volume = np.asarray(susceptibility, np.float32)[np.newaxis, ..., np.newaxis]
     field = filter_volume(volume, kernel).numpy()[0, ..., 0]
+    if not np.isfinite(field).all():
+        raise InputError(
+            "susceptibility: its values are too large, the field is not finite"
+        )
     noise = noise * np.random.default_rng(seed).standard_normal(field.shape)
     return np.where(mask > 0, field + noise, 0).astype(np.float32)

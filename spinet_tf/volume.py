@@ -57,8 +57,22 @@ class Volume:
     @property
     def _scanner_affine(self) -> np.ndarray | None:
         # An sform may lead to a template's coordinates, where z is not B0.
-        in_qform = self.sform_code != SCANNER and self.qform_code == SCANNER
+        ranks = (SCANNER, ALIGNED)
+        in_qform = next(
+            (
+                self.sform_code != code
+                for code in ranks
+                if code in (self.sform_code, self.qform_code)
+            ),
+            False,
+        )
         return self.qform if in_qform and self.qform is not None else self.affine
+
+    def placed_like(self, other: "Volume") -> "Volume":
+        """The same, if it has no affine, with that of another image of its grid."""
+        if self.affine is not None:
+            return self
+        return dataclasses.replace(other, data=self.data, name=self.name)
 
 
 def affine_voxel_size(affine: np.ndarray) -> tuple[float, float, float]:

@@ -126,6 +126,10 @@ def test_a_folder_without_versions(tmp_path):
     [
         (["--runner=Hamster"], "--runner: .*Hamster"),
         (["--runner=DirectRunner", "--modle=x"], "unrecognized arguments: --modle"),
+        (
+            ["--runner=DirectRunner", "--direct_num_workers=many"],
+            "error: argument --direct_num_workers: invalid int value: 'many'",
+        ),
         (["--runner=DirectRunner", "--method=tkd"], "--runner goes with the method"),
         (["--runner=DirectRunner", "--server=a:1"], "--runner goes with .* --server"),
         (

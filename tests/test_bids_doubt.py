@@ -3,7 +3,7 @@
 import numpy as np
 
 from tests.bids_tree import bids, put, put_json
-from tests.command_line import mask, read, write_scan
+from tests.command_line import assert_one_line, mask, read, write_scan
 
 
 def test_files_in_doubt(tmp_path):
@@ -31,3 +31,30 @@ def test_files_in_doubt(tmp_path):
     assert "sub-3_mask.nii: shape (17, 21, 16) differs" in third
     assert "sub-4_localfield.json: units: expected one of ppm, hz, rad" in fourth
     assert not list((tmp_path / "maps").glob("sub-*"))
+
+
+def test_folders_that_are_no_subjects(tmp_path):
+    """FreeSurfer's of sessions, and what is called sub- anywhere else."""
+    write_scan(tmp_path)
+    tree = tmp_path / "tree"
+    anat = tree / "sub-1" / "ses-1" / "anat"
+    put(anat / "sub-1_ses-1_localfield.nii", read(tmp_path / "field.nii.gz"))
+    put(anat / "sub-1_ses-1_mask.nii", mask().astype(np.uint8))
+    (anat / "sub-1_ses-1_T1w.ica").mkdir()
+    for folder in ("derivatives/freesurfer/sub-1_ses-1", "code/sub-test", "sub-1 old"):
+        (tree / folder).mkdir(parents=True)
+    assert bids(tree, tmp_path / "maps", "--method=tkd").exit_code == 0
+    (tree / "derivatives" / "fields" / "sub-2").mkdir(parents=True)
+    result = bids(tree, tmp_path / "maps", "--method=tkd")
+    assert result.exit_code == 1
+    assert "sub-2: no local field" in result.err
+
+
+def test_a_folder_that_is_a_link_to_itself(tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to("loop")
+    (tmp_path / "tree").mkdir()
+    message = "loop: no such folder"
+    assert_one_line(bids(loop, tmp_path / "maps"), message)
+    result = bids(tmp_path / "tree", loop, "--method=tkd")
+    assert (result.exit_code, "Traceback" in result.err) == (2, False)

@@ -83,6 +83,25 @@ def test_nobody_reads_the_output():
     assert (result.returncode, result.stderr) == (141, "")
 
 
+def test_a_full_disk_behind_the_output():
+    with open("/dev/full", "w") as full:
+        result = run_process(
+            *("-m", "spinet_cli.main", "--help"),
+            capture_output=False,
+            stdout=full,
+            stderr=subprocess.PIPE,
+        )
+    message = "standard output: cannot be written, No space left on device\n"
+    assert (result.returncode, result.stderr) == (2, f"spinet-qsm: error: {message}")
+
+
+def test_closed_output():
+    code = "import sys; sys.stdout = None; from spinet_cli.main import main"
+    result = run_process("-c", f"{code}; sys.exit(main())", "simulate", "--help")
+    assert (result.returncode, result.stdout) == (0, "")
+    assert "Traceback" not in result.stderr
+
+
 def test_simulated_field(scan, tmp_path):
     image = nibabel.load(scan / "field.nii.gz")
     assert image.get_data_dtype() == np.float32

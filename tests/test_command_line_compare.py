@@ -9,6 +9,7 @@ from matplotlib import image
 
 from spinet_tf.comparison_report import mark_best
 from spinet_tf.evaluate import LINE
+from spinet_tf.report_figures import histogram
 from spinet_tf.side_by_side import draw_side_by_side
 from tests.browser import (
     click_shows_other_slices,
@@ -222,3 +223,17 @@ def test_one_that_cannot_be_used_is_named_before_any_output(scan, tmp_path, wron
     assert (result.exit_code, result.out) == (2, "")
     assert re.fullmatch(r"spinet-qsm: error: \S*bad.nii: [^\n]+\n", result.err)
     assert listing(tmp_path) == before
+
+
+def test_names_that_are_no_formulas(scan, tmp_path):
+    """Nor left out of a legend for their underscore."""
+    names = ["a$\\bad$", "$x_1^2_3$", "_c"]
+    result = succeed(
+        *("evaluate",),
+        **{**flags(scan), "label": names, "report": tmp_path / "scores.html"},
+        output_dir=tmp_path,
+    )
+    assert "warning" not in result.err
+    figure = histogram(dict.fromkeys(names, susceptibility()), mask())
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == names

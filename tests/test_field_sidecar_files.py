@@ -1,4 +1,4 @@
-"""JSON sidecars that no one should read to their end."""
+"""JSON sidecars that are odd, and that no one should read to their end."""
 
 import os
 
@@ -6,7 +6,7 @@ import pytest
 
 import spinet_tf.small_files
 from spinet_tf.errors import InputError
-from spinet_tf.field_sidecar import read_json_object
+from spinet_tf.field_sidecar import PPM, parse_sidecar, read_json_object
 
 
 def refused(path):
@@ -34,3 +34,18 @@ def test_too_large(tmp_path, monkeypatch):
     monkeypatch.setattr(spinet_tf.small_files, "LARGEST", 10)
     (tmp_path / "a.json").write_text('{"a": 123456}')
     assert refused(tmp_path / "a.json") == "expected at most 10 bytes"
+
+
+def test_times_of_several_echoes(tmp_path):
+    """They are minded where the field is in radians, and nowhere else."""
+    content = {"EchoTime": [0.004, 0.008], "MagneticFieldStrength": 3}
+    path = tmp_path / "a.json"
+    assert parse_sidecar(content, path).units == PPM
+    assert parse_sidecar({**content, "Units": "Hz"}, path).units == ("hz", 3.0, None)
+    with pytest.raises(InputError, match="expected EchoTime to be a number"):
+        parse_sidecar({**content, "Units": "rad"}, path)
+
+
+def test_byte_order_mark(tmp_path):
+    (tmp_path / "a.json").write_text('{"Units": "ppm"}', encoding="utf-8-sig")
+    assert read_json_object(tmp_path / "a.json") == {"Units": "ppm"}

@@ -1,5 +1,6 @@
 import os
 import struct
+import sys
 
 import h5py
 import numpy as np
@@ -206,3 +207,11 @@ def test_many_and_long_names_are_cut(tmp_path):
     with h5py.File(tmp_path / "a.mat", "w") as file:
         file["n" * 2000] = 1.0
     assert refused(tmp_path / "a.mat").endswith("it has a name of 2000 characters")
+
+
+def test_python_that_adds_no_folder_to_its_path(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    path = tmp_path / "a.mat"
+    scipy.io.savemat(path, {"a": np.ones((2, 3, 4))})
+    assert read_mat(path).shape == (2, 3, 4)

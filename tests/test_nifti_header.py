@@ -154,3 +154,36 @@ def test_damaged_headers_give_one_line(tmp_path):
             assert "\n" not in str(error)
             refusals += 1
     assert 30 < refusals < 270
+
+
+@pytest.mark.parametrize("sform_code", [0, 1])
+def test_rounding_of_a_turn_by_180_degrees(tmp_path, sform_code):
+    """Programs write quaternions a little longer than 1, which nibabel refuses."""
+    codes = {"qform_code": 1, "sform_code": sform_code}
+    write_nifti(tmp_path / "a.nii", quatern_c=1 + 1e-5, **codes)
+    with pytest.raises(ValueError, match="w2 should be positive"):
+        nibabel.load(tmp_path / "a.nii").header.get_qform()
+    volume = read_volume(tmp_path / "a.nii")
+    np.testing.assert_allclose(volume.affine, AFFINE, atol=1e-5)
+    np.testing.assert_allclose(volume.qform, AFFINE, atol=1e-5)
+
+
+def test_an_impossible_rotation(tmp_path):
+    path = write_nifti(tmp_path / "a.nii", qform_code=1, quatern_c=1.1, quatern_d=0.5)
+    assert "damaged" in refused(path)
+
+
+def test_forms_that_are_upside_down(tmp_path):
+    """B0 and its opposite are one direction to the dipole, whatever rounding does."""
+    turn = np.linalg.qr(np.random.default_rng(1).normal(size=(60, 3, 3)))[0]
+    turn *= np.sign(np.linalg.det(turn))[:, np.newaxis, np.newaxis]
+    for rotation in turn:
+        affine = np.eye(4)
+        affine[:3, :3] = rotation
+        image = nibabel.Nifti1Image(DATA, affine)
+        image.set_qform(affine, 1)
+        image.set_sform(np.diag([1.0, 1.0, -1.0, 1.0]) @ affine, 1)
+        image.to_filename(tmp_path / "a.nii")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            read_volume(tmp_path / "a.nii")

@@ -61,7 +61,8 @@ def test_write_without_an_affine(tmp_path):
     like = Volume(DATA, None, "a.mat:phs")
     write_volume(tmp_path / "chi.nii", DATA, like, (0.7, 0.8, 3.0))
     written = read_volume(tmp_path / "chi.nii")
-    np.testing.assert_allclose(written.affine, np.diag([0.7, 0.8, 3, 1]), rtol=1e-6)
+    assert written.voxel_size == pytest.approx((0.7, 0.8, 3.0))
+    assert not written.knows_scanner_axes
     with pytest.raises(InputError, match="a.mat:phs: has no voxel size"):
         write_volume(tmp_path / "other.nii", DATA, like)
     assert os.listdir(tmp_path) == ["chi.nii"]
@@ -74,13 +75,20 @@ def test_long_and_foreign_descriptions(tmp_path):
     assert descrip == b"? " + b"x" * 77
 
 
-@pytest.mark.parametrize("name", ["chi.mat", "chi", "chi.gz", "chi.nii.bz2"])
+@pytest.mark.parametrize("name", ["chi.mat", "chi", "chi.gz", "chi.nii.bz2", ".nii.gz"])
 def test_output_suffix(tmp_path, name):
     with pytest.raises(InputError, match="expected an output file .nii or .nii.gz"):
         check_output_path(tmp_path / name)
     with pytest.raises(InputError, match="expected an output file .nii or .nii.gz"):
         write_volume(tmp_path / name, DATA, Volume(DATA, AFFINE, "a.nii"))
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["chi.Nii.gz", "chi.nII", "chi.NII.GZ"])
+def test_output_suffix_of_any_case(tmp_path, name):
+    write_volume(tmp_path / name, DATA, Volume(DATA, AFFINE, "a.nii"))
+    assert os.listdir(tmp_path) == [name]
+    np.testing.assert_array_equal(read_volume(tmp_path / name).data, DATA)
 
 
 def test_output_folder_missing(tmp_path):

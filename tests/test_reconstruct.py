@@ -133,6 +133,13 @@ def test_classical_method():
     assert result.unrolls == []
 
 
+def test_a_classical_map_that_is_not_finite_is_refused():
+    field, mask = scan()
+    field[mask > 0] = 3e38
+    with pytest.raises(InputError, match="field: .* too large, the map is not finite"):
+        reconstruct_classical(tikhonov, field, mask, VOXEL_SIZE, B0)
+
+
 def test_data_consistency_error():
     field = np.array([3.0, 4.0, 100.0])
     mask = np.array([1, 1, 0])

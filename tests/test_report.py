@@ -8,6 +8,9 @@ import shutil
 import numpy as np
 import pytest
 
+from spinet_tf.nifti import read_volume
+from spinet_tf.reconstruction import Reconstruction
+from spinet_tf.report import reconstruction_sections
 from tests.browser import (
     click_shows_other_slices,
     look_at,
@@ -80,6 +83,18 @@ def test_report_of_a_reconstruction(scan, reconstructed):
     size = (scan / "mask.nii.gz").stat().st_size
     assert page.row(mask_path) == [mask_path, str(size)]
     assert (len(page.frames), len(page.sources)) == (1, 5)
+
+
+def test_the_norm_told_is_that_of_the_residual_shown(scan):
+    """Of thick slices the result tells another, when a server has solved them."""
+    field = read_volume(scan / "field.nii.gz")
+    residual = 0.25 * field.data * mask()
+    result = Reconstruction(susceptibility(), 0.9, [], 1.0)
+    sections = reconstruction_sections(
+        field, mask(), field.voxel_size, result, residual, {}
+    )
+    told = sections["Field and residual"][0].text
+    assert "over that of the field is 0.2500." in told
 
 
 def test_hostile_names_are_text(scan, reconstructed):
@@ -209,11 +224,14 @@ def test_a_full_disk_leaves_nothing(scan, tmp_path, monkeypatch):
 
 
 def test_a_name_that_is_no_text(scan, tmp_path):
+    """Nor one to show alone, nor among others in pictures."""
     path = os.fsdecode(os.fsencode(tmp_path) + b"/chi\xff.nii.gz")
     shutil.copy(scan / "chi.nii.gz", path)
     maps = {"reconstruction": path, "reference": path, "mask": scan / "mask.nii.gz"}
     succeed("evaluate", **maps, report=tmp_path / "report.html")
     assert "Evaluation of chi?.nii.gz" in open_page(tmp_path / "report.html").text
+    maps["reconstruction"] = [path, scan / "chi.nii.gz"]
+    succeed("evaluate", **maps, report=tmp_path / "report.html", output_dir=tmp_path)
 
 
 @needs_chromium

@@ -125,6 +125,7 @@ def test_finite_field_is_unchanged():
         (2, 0, True),
         (0, 1, True),
         (4, 1, True),
+        (4, 2, True),
         (4, 0, False),
         (0, 0, False),
     ],
@@ -133,3 +134,41 @@ def test_scanner_axes_are_known_from_the_codes(sform_code, qform_code, known):
     data = np.zeros((2, 3, 4), np.float32)
     volume = Volume(data, np.eye(4), "a.nii", sform_code, qform_code)
     assert volume.knows_scanner_axes == known
+
+
+@pytest.mark.parametrize(
+    ("sform_code", "qform_code", "form"),
+    [
+        (1, 1, "sform"),
+        (1, 2, "sform"),
+        (2, 1, "qform"),
+        (2, 2, "sform"),
+        (4, 1, "qform"),
+        (4, 2, "qform"),
+        (2, 4, "sform"),
+        (0, 2, "qform"),
+        (4, 4, "sform"),
+        (0, 0, "sform"),
+    ],
+)
+def test_b0_is_that_of_the_form_in_scanner_coordinates(sform_code, qform_code, form):
+    affines = {
+        "sform": affine_of(np.eye(3), (1, 1, 2)),
+        "qform": affine_of(rotation_about_x(20), (1, 1, 2)),
+    }
+    data = np.zeros(SHAPE, np.float32)
+    codes = sform_code, qform_code
+    scan = Volume(data, affines["sform"], "a.nii", *codes, affines["qform"])
+    assert scan.b0_direction == volume(affine=affines[form]).b0_direction
+
+
+def test_an_image_without_affine_lies_where_its_mask_does():
+    data = np.ones(SHAPE, np.float32)
+    affine = affine_of(rotation_about_x(20), (1, 1, 2))
+    mask = Volume(data > 0, affine, "mask.nii", 1, 2, affine)
+    placed = volume(data, name="a.mat").placed_like(mask)
+    assert (placed.name, placed.sform_code, placed.qform_code) == ("a.mat", 1, 2)
+    assert placed.data is data
+    assert placed.affine is placed.qform is affine
+    located = volume(data, affine)
+    assert located.placed_like(volume(data > 0)) is located
