@@ -100,10 +100,10 @@ def test_matlab_file(reconstruct, tmp_path, field, write_mat):
     reconstruct("scan.mat: holds several 3-D arrays, name one", field=path)
     reconstruct("scan.mat: has no numeric 3-D array 'phase'", field=f"{path}:phase")
     reconstruct("scan.mat: has no numeric 3-D array 'te'", field=f"{path}:te")
-    message = "scan.mat:phs: has no affine, give --voxel-size X,Y,Z"
-    reconstruct(message, field=f"{path}:phs")
+    both = {"field": f"{path}:phs", "mask": f"{path}:msk"}
+    reconstruct("scan.mat:phs: has no affine, give --voxel-size X,Y,Z", **both)
     message = "scan.mat:phs: has no affine, give --b0-dir X,Y,Z"
-    reconstruct(message, field=f"{path}:phs", voxel_size="1,1,1")
+    reconstruct(message, **both, voxel_size="1,1,1")
     path.write_bytes(path.read_bytes()[:200])
     reconstruct("scan.mat: cannot be read as a MATLAB file", field=path)
 

@@ -223,9 +223,30 @@ def test_matlab_files_give_the_same_map(scan, tmp_path, write_mat):
     )
     assert result.out.count("(from the command line)") == 2
     image = nibabel.load(tmp_path / "map.nii.gz")
-    np.testing.assert_allclose(image.affine, np.diag([*VOXEL_SIZE, 1]), rtol=1e-6)
+    np.testing.assert_allclose(image.header.get_zooms(), VOXEL_SIZE, rtol=1e-6)
+    # Nobody knows where the scanner is.
+    assert (image.header["sform_code"], image.header["qform_code"]) == (0, 0)
     difference = relative_difference(image.get_fdata(), read(scan / "map.nii.gz"))
     assert difference < 1e-3
+
+
+def test_a_matlab_field_lies_where_its_mask_does(scan, tmp_path):
+    write_v5(tmp_path / "scan.mat", phs=read(scan / "field.nii.gz"))
+    result = succeed(
+        "reconstruct",
+        field=tmp_path / "scan.mat",
+        mask=scan / "mask.nii.gz",
+        method="tikhonov",
+        output=tmp_path / "map.nii.gz",
+    )
+    assert result.out.count("(from the affine)") == 2
+    image, expected = map(
+        nibabel.load, (tmp_path / "map.nii.gz", scan / "field.nii.gz")
+    )
+    np.testing.assert_allclose(image.affine, expected.affine, atol=1e-5)
+    assert image.header["sform_code"] == expected.header["sform_code"]
+    difference = relative_difference(image.get_fdata(), read(scan / "tikhonov.nii.gz"))
+    assert difference < 1e-5
 
 
 def test_b0_of_the_command_line_replaces_that_of_the_affine(scan, tmp_path):
