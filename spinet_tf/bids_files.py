@@ -47,15 +47,25 @@ def find_files(folder: Path) -> tuple[list[Path], list[str]]:
         raise InputError(
             f"{folder}: cannot be read as a BIDS dataset: {error}"
         ) from error
-    return paths, sorted(set(filter(None, map(_subject, folders))))
+    labels = set(map(_subject, folders)) - {None}
+    return paths, sorted(labels)
 
 
 def _subject(folder: Path) -> str | None:
-    """The label of the subject whose folder it is, in the dataset or a derivative."""
+    """The label of the subject whose folder it is, in the dataset or a derivative.
+
+    One that is misspelt is told of, but for what programs call their folders in a
+    derivative, as FreeSurfer does with sub-01_ses-1.
+    """
     *above, name = folder.parts or ("",)
-    is_dataset = not above or above[-2:-1] == ["derivatives"]
-    match = re.fullmatch(r"sub-([0-9A-Za-z]+)", name)
-    return match[1] if match and is_dataset else None
+    if not above:
+        label = ".*"
+    elif above[-2:-1] == ["derivatives"]:
+        label = "[0-9A-Za-z]+"
+    else:
+        return None
+    match = re.fullmatch(f"sub-({label})", name, re.DOTALL)
+    return match and match[1]
 
 
 class _EachFolderOnce:

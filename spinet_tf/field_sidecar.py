@@ -68,13 +68,14 @@ def parse_sidecar(content: dict, path: Path, default: FieldUnits = PPM) -> Field
         InputError: if a value is missing or unusable.
     """
     units = str(content.get("Units", default.units)).lower()
-    # Of several echoes there is a list of times, which only a field in rad minds.
-    b0 = _number(content, "MagneticFieldStrength", path) if units != "ppm" else None
-    te = _number(content, "EchoTime", path) if units == "rad" else None
+    times = content.get("EchoTime")
+    if units != "rad" and isinstance(times, list) and None not in map(_finite, times):
+        # That of several echoes, which only a field in rad minds.
+        content = {**content, "EchoTime": None}
     units = FieldUnits(
         units,
-        default.b0 if b0 is None else b0,
-        default.te if te is None else te,
+        b0=_number(content, "MagneticFieldStrength", path, default.b0),
+        te=_number(content, "EchoTime", path, default.te),
     )
     try:
         ppm_per_unit(*units)
@@ -83,10 +84,10 @@ def parse_sidecar(content: dict, path: Path, default: FieldUnits = PPM) -> Field
     return FieldSidecar(_direction(content, path), units)
 
 
-def _number(content: dict, key: str, path: Path) -> float | None:
+def _number(content: dict, key: str, path: Path, default: float | None) -> float | None:
     value = content.get(key)
     if value is None:
-        return None
+        return default
     number = _finite(value)
     if number is None:
         got = _shortened(value)

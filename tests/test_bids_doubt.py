@@ -41,13 +41,15 @@ def test_folders_that_are_no_subjects(tmp_path):
     put(anat / "sub-1_ses-1_localfield.nii", read(tmp_path / "field.nii.gz"))
     put(anat / "sub-1_ses-1_mask.nii", mask().astype(np.uint8))
     (anat / "sub-1_ses-1_T1w.ica").mkdir()
-    for folder in ("derivatives/freesurfer/sub-1_ses-1", "code/sub-test", "sub-1 old"):
+    for folder in ("derivatives/freesurfer/sub-1_ses-1", "code/sub-test"):
         (tree / folder).mkdir(parents=True)
     assert bids(tree, tmp_path / "maps", "--method=tkd").exit_code == 0
     (tree / "derivatives" / "fields" / "sub-2").mkdir(parents=True)
+    (tree / "sub-1 old").mkdir()
     result = bids(tree, tmp_path / "maps", "--method=tkd")
     assert result.exit_code == 1
     assert "sub-2: no local field" in result.err
+    assert "sub-1 old: no local field" in result.err
 
 
 def test_a_folder_that_is_a_link_to_itself(tmp_path):

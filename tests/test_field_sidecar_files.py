@@ -1,12 +1,13 @@
 """JSON sidecars that are odd, and that no one should read to their end."""
 
+import math
 import os
 
 import pytest
 
 import spinet_tf.small_files
 from spinet_tf.errors import InputError
-from spinet_tf.field_sidecar import PPM, parse_sidecar, read_json_object
+from spinet_tf.field_sidecar import parse_sidecar, read_json_object
 
 
 def refused(path):
@@ -40,10 +41,13 @@ def test_times_of_several_echoes(tmp_path):
     """They are minded where the field is in radians, and nowhere else."""
     content = {"EchoTime": [0.004, 0.008], "MagneticFieldStrength": 3}
     path = tmp_path / "a.json"
-    assert parse_sidecar(content, path).units == PPM
+    assert parse_sidecar(content, path).units == ("ppm", 3.0, None)
     assert parse_sidecar({**content, "Units": "Hz"}, path).units == ("hz", 3.0, None)
     with pytest.raises(InputError, match="expected EchoTime to be a number"):
         parse_sidecar({**content, "Units": "rad"}, path)
+    for times in ([0.004, "8 ms"], [math.nan], "0.004"):
+        with pytest.raises(InputError, match="expected EchoTime to be a number"):
+            parse_sidecar({"EchoTime": times}, path)
 
 
 def test_byte_order_mark(tmp_path):
