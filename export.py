@@ -95,7 +95,7 @@ def _notes(model_path, notes):
 
     if notes:
         return read_bytes(notes).decode(errors="replace")
-    shipped = model_path == Path(PRETRAINED)
+    shipped = model_path.resolve() == Path(PRETRAINED).resolve()
     return model_path.with_name("README.md").read_text() if shipped else ""
 
 

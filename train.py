@@ -5,7 +5,7 @@ from pathlib import Path
 
 from datasets.loading import load_dataset, only_coarse
 from spinet_cli.script import run_script
-from spinet_cli.training_flags import define_flags
+from spinet_cli.training_flags import as_flagfile, define_flags
 
 
 def build_network(options):
@@ -78,7 +78,17 @@ def recipe_of(options):
         ),
         errors=FieldErrors(*(options[name].value for name in FieldErrors._fields)),
         seed=options.seed,
+        data=describe_data(options),
         recompute_denoiser=options.recompute_denoiser,
+    )
+
+
+def describe_data(options):
+    """What the network is trained and judged on, in words."""
+    return (
+        f"{options.train_fraction:g} of {options.dataset} with voxels from"
+        f" {options.least_voxel_size:g} mm on, and {options.validation_examples} of"
+        f" {options.validation}"
     )
 
 
@@ -86,12 +96,14 @@ def load_data(options):
     """The stored examples for training and for validation of these flags."""
     if options.comparison:  # what is wrong with it is better known before the training
         for split in ("validation", "test"):
-            load_dataset(options.comparison, options.data_dir, split)
+            load_dataset(options.comparison, options.data_dir, split, options.scans_dir)
     share = f"train[:{100 * options.train_fraction:g}%]"
-    some = f"validation[:{options.validation_examples}]"
     training, validation = (
-        load_dataset(name, options.data_dir, split, options.scans_dir)
-        for name, split in ((options.dataset, share), (options.validation, some))
+        load_dataset(name, options.data_dir, split, options.scans_dir, at_most)
+        for name, split, at_most in (
+            (options.dataset, share, None),
+            (options.validation, "validation", options.validation_examples),
+        )
     )
     if options.least_voxel_size:
         training = only_coarse(training, options.least_voxel_size, options.dataset)
@@ -114,9 +126,8 @@ def run(options, strategy):
     """
     import keras
 
-    from spinet_tf.atomic_write import atomic_path
     from spinet_tf.training.run import train
-    from spinet_tf.training.strategy import first_process_first, writes_files
+    from spinet_tf.training.strategy import first_process_first
 
     # The network first: building a data set draws from the same generators.
     keras.utils.set_random_seed(options.seed)
@@ -124,14 +135,15 @@ def run(options, strategy):
         network = build_network(options)
     with first_process_first(strategy):
         stored, validation = load_data(options)
-    folder = Path(options.run_dir)
-    if writes_files(strategy):
-        folder.mkdir(parents=True, exist_ok=True)
-        with atomic_path(folder / "flags.txt") as temporary:
-            temporary.write_text(options.flags_into_string())
-    verbose = "auto" if sys.stdout.isatty() else 2
     return train(
-        network, stored, validation, recipe_of(options), folder, verbose, strategy
+        network,
+        stored,
+        validation,
+        recipe_of(options),
+        options.run_dir,
+        "auto" if sys.stdout.isatty() else 2,
+        strategy,
+        as_flagfile(options),
     )
 
 
@@ -155,7 +167,9 @@ def compare_with_classical_methods(options, noise=0.002):
     folder = Path(options.run_dir)
     tuning, test = (
         simulated_scans(
-            load_dataset(options.comparison, options.data_dir, split),
+            load_dataset(
+                options.comparison, options.data_dir, split, options.scans_dir
+            ),
             with_noise(noise),
             seed,
         )

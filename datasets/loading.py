@@ -1,15 +1,18 @@
 """Reads a data set by name, and builds it first where it is missing."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 
 NEEDED = {"susceptibility", "mask", "white_matter", "voxel_size"}
+SCAN_SUFFIXES = (".nii", ".nii.gz", ".mat", ".json")
+FILES_OF_TFDS = ("dataset_info.json", "features.json", "metadata.json", "scans.json")
 
 # TensorFlow Datasets is imported in the functions: scripts tell of wrong flags first.
 
 
-def load_dataset(name, data_dir, split, scans_dir=None):
+def load_dataset(name, data_dir, split, scans_dir=None, at_most=None):
     """A TFDS data set: of `datasets/`, built if it is missing, or a built folder.
 
     Args:
@@ -19,13 +22,14 @@ def load_dataset(name, data_dir, split, scans_dir=None):
         split: what to read, in TFDS's words, such as "train[:10%]".
         scans_dir: path of the user's scans, for a data set made of them. Defaults to
             None.
+        at_most: int, examples of a whole split to read. Defaults to None: all.
 
     Returns:
         `tf.data.Dataset` of stored examples, in a fixed order.
 
     Raises:
         InputError: no such data set, configuration or split, nothing in it, or not
-            what training needs.
+            what training needs, or it was built from other scans.
     """
     import tensorflow_datasets as tfds
 
@@ -40,12 +44,13 @@ def load_dataset(name, data_dir, split, scans_dir=None):
                 f"data set {name}: expected a folder of your scans as scans_dir, "
                 f"got {scans_dir}"
             )
-        builder.download_and_prepare(
-            download_config=tfds.download.DownloadConfig(manual_dir=scans_dir)
-        )
+        _prepare(builder, scans_dir, name)
     missing = NEEDED - set(builder.info.features)
     if missing:
         raise InputError(f"data set {name}: has no {', '.join(sorted(missing))}")
+    if at_most is not None and split in builder.info.splits:
+        held = builder.info.splits[split].num_examples
+        split = f"{split}[:{min(at_most, held)}]"
     try:
         dataset = builder.as_dataset(
             split=split,
@@ -83,6 +88,45 @@ def only_coarse(stored, least, name):
     if not count:
         raise InputError(f"data set {name}: no example has voxels of {least:g} mm")
     return chosen.apply(tf.data.experimental.assert_cardinality(count))
+
+
+def _prepare(builder, scans_dir, name):
+    """Build a data set, or see that the one there is was made of these scans."""
+    import tensorflow_datasets as tfds
+
+    from spinet_tf.atomic_write import write_json
+    from spinet_tf.errors import InputError
+
+    record = Path(builder.data_dir) / "scans.json"
+    is_new = not Path(builder.data_dir).exists()
+    scans = _listing(scans_dir) if builder.MANUAL_DOWNLOAD_INSTRUCTIONS else None
+    if scans and record.exists() and json.loads(record.read_text()) != scans:
+        raise InputError(
+            f"data set {name}: {builder.data_dir} was built from other scans than"
+            f" there are in {scans_dir} now; remove it or use another data_dir"
+        )
+    builder.download_and_prepare(
+        download_config=tfds.download.DownloadConfig(manual_dir=scans_dir)
+    )
+    if is_new and scans:
+        write_json(record, scans)
+
+
+def _listing(folder):
+    """Dict of every scan's files below a folder to their size and time of change."""
+    files = (
+        path
+        for path in sorted(Path(folder).rglob("*"))
+        # Data sets may be built in the same folder.
+        if path.name.endswith(SCAN_SUFFIXES) and path.name not in FILES_OF_TFDS
+    )
+    return {
+        path.relative_to(folder).as_posix(): [
+            path.stat().st_size,
+            int(path.stat().st_mtime),
+        ]
+        for path in files
+    }
 
 
 def _has_files(folder):

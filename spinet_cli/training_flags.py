@@ -16,7 +16,9 @@ def define_flags():
     flags.DEFINE_string(
         "validation", "qsm_brain/heads_small", "Validation set, named likewise."
     )
-    flags.DEFINE_integer("validation_examples", 2, "How many of them.", lower_bound=1)
+    flags.DEFINE_integer(
+        "validation_examples", 2, "How many of them, at most.", lower_bound=1
+    )
     flags.DEFINE_string(
         "comparison", None, "Heads to compare with TKD and Tikhonov on at the end."
     )
@@ -52,7 +54,7 @@ def define_flags():
     flags.DEFINE_float("learning_rate", 2e-3, "At its height.", lower_bound=0.0)
     flags.DEFINE_integer("warmup_steps", 100, "Of linear rise.", lower_bound=0)
     flags.DEFINE_float("clip_norm", 1.0, "Limit of the gradient's norm.", 1e-9)
-    flags.DEFINE_float("ema_momentum", 0.995, "Of the averaged weights.", 0.0, 1.0)
+    flags.DEFINE_float("ema_momentum", 0.995, "Of the averaged weights.", 0, 0.9999)
     flags.DEFINE_bool(
         "recompute_denoiser",
         False,
@@ -88,3 +90,16 @@ def define_flags():
         lambda f: f["noise_low"] <= f["noise_high"],
         "noise_low must not be above noise_high.",
     )
+
+
+def as_flagfile(options):
+    """The lines of a flagfile that asks for the same.
+
+    Args:
+        options: `absl.flags.FlagValues`.
+
+    Returns:
+        str; without the flags of libraries, which exist when they are imported.
+    """
+    lines = (flag.serialize() for flag in options.get_flags_for_module(__name__))
+    return "".join(f"{line}\n" for line in lines if line)

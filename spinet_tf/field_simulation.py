@@ -107,9 +107,10 @@ def smooth_noise(seeds, shape, correlation_length):
 
     x, y, z = (attenuation(shape[i], half=i == 2) for i in range(3))
     spectrum = tf.signal.rfft3d(seeds.normal(shape))
-    spectrum *= complex_of(x[:, None, None] * y[:, None] * z)
-    noise = tf.signal.irfft3d(spectrum, shape)
-    noise -= tf.reduce_mean(noise)
+    gain = x[:, None, None] * y[:, None] * z
+    # The mean goes before the rest, which may be far smaller, drowns in its rounding.
+    gain -= tf.scatter_nd([[0, 0, 0]], [1.0], tf.shape(gain))
+    noise = tf.signal.irfft3d(spectrum * complex_of(gain), shape)
     return tf.math.divide_no_nan(noise, tf.math.reduce_std(noise))
 
 

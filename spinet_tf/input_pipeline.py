@@ -19,15 +19,20 @@ def augment(volumes, voxel_size, seeds):
     B0 is drawn after this, in the new axes.
 
     Args:
-        volumes: float32 `(x, y, z, volume)`, x = y = z.
+        volumes: float32 `(x, y, z, volume)`. Axes of different lengths, where these are
+            known, are not swapped.
         voxel_size: float32 `(3,)` [mm].
         seeds: `Seeds`.
 
     Returns:
         The volumes and the voxel size.
     """
-    order = tf.gather(AXIS_ORDERS, tf.cast(seeds.uniform(0.0, 6.0), tf.int32))
     shape = volumes.shape
+    orders = [
+        order for order in AXIS_ORDERS if [shape[i] for i in order] == [*shape[:3]]
+    ]
+    number = tf.cast(seeds.uniform(0.0, float(len(orders))), tf.int32)
+    order = tf.gather(orders, number)
     volumes = tf.transpose(volumes, tf.concat([order, [3]], axis=0))
     flipped = tf.concat([seeds.uniform(shape=(3,)) < 0.5, [False]], axis=0)
     volumes = tf.raw_ops.Reverse(tensor=volumes, dims=flipped)

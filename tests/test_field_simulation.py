@@ -173,3 +173,13 @@ def test_a_mask_without_an_outside_has_no_nearby_background():
     kernel = dipole_kernel(SIZE, tf.constant([VOXEL_SIZE]), tf.constant([B0]))[0]
     field = nearby_background_field(seeds(), tf.ones(SIZE), kernel)
     np.testing.assert_array_equal(field, np.zeros(SIZE))
+
+
+@pytest.mark.parametrize("size", [16, 24])
+def test_smooth_noise_of_a_length_like_the_grids(size):
+    """What there is of it is far smaller than the mean that is taken off."""
+    for number in range(20):
+        noise = smooth_noise(seeds(number), (size,) * 3, float(size)).numpy()
+        assert noise.std() == pytest.approx(1, abs=1e-3)
+        assert np.abs(noise).max() < 4
+        assert np.abs(np.diff(noise, axis=0)).max() < 8 / size

@@ -144,3 +144,14 @@ def test_validation_is_the_same_every_time(stored):
             batch["truth"][0, ..., 0], example["susceptibility"]
         )
         np.testing.assert_array_equal(batch["voxel_size"][0], example["voxel_size"])
+
+
+def test_axes_of_different_lengths_are_not_swapped():
+    volumes = tf.constant(np.arange(4 * 4 * 3, dtype="float32").reshape(4, 4, 3, 1))
+    voxel_size = tf.constant([1.0, 2.0, 3.0])
+    orders = set()
+    for number in range(30):
+        turned, size = augment(volumes, voxel_size, Seeds(tf.constant([number, 1])))
+        assert turned.shape == volumes.shape
+        orders.add(tuple(size.numpy()))
+    assert orders == {(1, 2, 3), (2, 1, 3)}

@@ -15,6 +15,7 @@ from spinet_tf.errors import InputError
 from spinet_tf.reconstruct import Reconstructor
 from spinet_tf.serving.answers import reconstruction_from
 from spinet_tf.serving.saved_model import export_saved_model, versions
+from spinet_tf.serving.served_model import ServedModel
 from spinet_tf.serving.warmup import read_warmup_requests
 from tests.served import in_keras, request
 from tests.test_model import VARIANTS, small_model
@@ -232,7 +233,7 @@ def test_version_folders(exported, tmp_path):
 
 
 def test_failed_export_leaves_nothing(exported, tmp_path, monkeypatch):
-    def fail(folder):
+    def fail(*_):
         raise OSError(28, "No space left on device")
 
     target = "spinet_tf.serving.saved_model.write_warmup_requests"
@@ -318,3 +319,11 @@ def test_saved_model_cli_runs_it(exported, tmp_path):
     expected = in_keras(exported[0], inputs)
     found = np.load(tmp_path / "susceptibility.npy")
     assert relative_error(found, expected) <= 1e-5
+
+
+def test_few_voxels_are_enough_for_the_warmup(exported, tmp_path):
+    folder = export_saved_model(exported[0], tmp_path, max_voxels=20000)
+    served = ServedModel(folder)  # which answers the requests
+    assert served.version == 1
+    shapes = [inputs["local_field"].shape for _, inputs in read_warmup_requests(folder)]
+    assert shapes == 3 * [(1, 27, 27, 27)]

@@ -37,6 +37,7 @@ def assert_one_line(result, *words):
         (["--run_dir=x", "--steps=many"], ["steps", "many"]),
         (["--run_dir=x", "--steps=0"], ["steps", "0"]),
         (["--run_dir=x", "--initial_p=2.5"], ["initial_p", "2.5"]),
+        (["--run_dir=x", "--ema_momentum=1"], ["ema_momentum", "1"]),
         (["--run_dir=x", "--learning_rate=nan"], ["learning_rate", "finite", "nan"]),
         (["--run_dir=x", "--strategy=magic"], ["strategy", "mirrored"]),
         (["--run_dir=x", "--steps=10", "--steps_per_epoch=4"], ["multiple"]),
@@ -69,3 +70,22 @@ def test_flags_that_do_not_fit(arguments, words, tmp_path):
 def test_recipes_can_be_read(path):
     result = run_train(f"--flagfile={path}", "--run_dir=x", "--only_check_args")
     assert result.returncode == 0, result.stderr
+
+
+def test_the_flags_of_a_run_are_a_flagfile(tmp_path):
+    code = (
+        "from absl import flags; import tensorflow, tensorflow_datasets;"
+        "from spinet_cli.training_flags import as_flagfile, define_flags;"
+        "define_flags(); words = ['train.py', '--flagfile=configs/architecture.flags'];"
+        "flags.FLAGS([*words, '--run_dir=x y', '--nolearn_p']);"
+        "print(as_flagfile(flags.FLAGS), end='')"
+    )
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    lines = result.stdout.splitlines()
+    assert {"--run_dir=x y", "--nolearn_p", "--filters=16"} <= set(lines), result.stderr
+    assert not [line for line in lines if "random_seed" in line or "flagfile" in line]
+    path = tmp_path / "flags.txt"
+    path.write_text(result.stdout)
+    again = run_train(f"--flagfile={path}", f"--run_dir={tmp_path}", "--dataset=none")
+    assert_one_line(again, "data set none")

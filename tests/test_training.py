@@ -15,6 +15,7 @@ from spinet_tf.field_simulation import FieldErrors
 from spinet_tf.model_files import load_model
 from spinet_tf.training.checkpoint import Checkpoint
 from spinet_tf.training.run import Recipe, best_in_log, train
+from spinet_tf.training.run_folder import claimed
 from spinet_tf.training.validation import averaged_weights
 
 RECIPE = Recipe(steps=6, steps_per_epoch=2, warmup_steps=2, ema_momentum=0.9)
@@ -143,11 +144,60 @@ def test_a_checkpoint_of_another_network(finished, tmp_path):
         run(tmp_path, model=other)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"data": "other heads"}, "with data  instead of other heads; use another"),
+        ({"learning_rate": 0.5}, "with learning_rate 0.002 instead of 0.5"),
+        ({"errors": FieldErrors(gain=0.5)}, "with errors .* instead of .*'gain': 0.5"),
+    ],
+)
+def test_a_checkpoint_of_another_recipe(finished, tmp_path, change, message):
+    shutil.copytree(finished[0] / "checkpoints", tmp_path / "checkpoints")
+    (tmp_path / "flags.txt").write_text("--of=the_first")
+    with pytest.raises(InputError, match=message):
+        train(
+            *(network(), stored(), stored(1), RECIPE._replace(**change), tmp_path),
+            flagfile="--of=the_second",
+        )
+    assert (tmp_path / "flags.txt").read_text() == "--of=the_first"
+
+
+def test_one_training_a_folder(tmp_path):
+    with claimed(tmp_path / "run"):
+        with pytest.raises(InputError, match="run: another training runs in it"):
+            run(tmp_path / "run")
+        assert not list((tmp_path / "run").iterdir())
+    with claimed(tmp_path / "run"):
+        pass
+
+
+def test_a_checkpoint_that_is_written_again_stays(tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    checkpoint = Checkpoint(tmp_path)
+    checkpoint.set_model(model)
+    for _ in range(2):
+        checkpoint.on_epoch_end(0)
+        assert [path.name for path in tmp_path.iterdir()] == ["epoch-1.npz"]
+
+
+def test_an_empty_checkpoint(tmp_path):
+    (tmp_path / "epoch-1.npz").touch()
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(InputError, match="epoch-1.npz: damaged"):
+        Checkpoint(tmp_path).restore(model)
+
+
 def test_nan_stops_and_keeps_the_last_good_checkpoint(tmp_path):
     run(tmp_path)
-    broken = RECIPE._replace(steps=10, errors=FieldErrors(noise_high=float("nan")))
+    broken = stored().map(
+        lambda e: {**e, "susceptibility": e["susceptibility"] * np.nan}
+    )
+    longer = RECIPE._replace(steps=10)
     with pytest.raises(FloatingPointError, match="the loss became nan"):
-        run(tmp_path, broken)
+        train(network(), broken, stored(1, seed=1), longer, tmp_path, verbose=0)
     names = [path.name for path in (tmp_path / "checkpoints").iterdir()]
     assert names == ["epoch-3.npz"]
 

@@ -10,6 +10,7 @@ shape, at most that of the file. `chi.npy` is the susceptibility [ppm], float32.
 
 import argparse
 import json
+import struct
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -105,7 +106,7 @@ def main():
             options.b0_direction,
             options.threads,
         )
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, struct.error) as error:
         parser.error(str(error))
     np.save(options.output, susceptibility)
     print(json.dumps(report))

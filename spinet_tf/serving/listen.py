@@ -56,7 +56,11 @@ def start_server(model_server, address, limits, tls=None):
 
 
 def _handlers(model_server):
-    """Handlers that get bytes: what cannot be parsed is the client's fault."""
+    """Handlers that get bytes: what cannot be parsed is the client's fault.
+
+    They get them in a list. What is passed itself gRPC keeps until the answer is there,
+    beside what has been read of it.
+    """
     services = {
         "tensorflow.serving.PredictionService": {
             "Predict": model_server.predict,
@@ -72,6 +76,7 @@ def _handlers(model_server):
             {
                 name: grpc.unary_unary_rpc_method_handler(
                     method,
+                    request_deserializer=lambda content: [content],
                     response_serializer=lambda message: message.SerializeToString(),
                 )
                 for name, method in methods.items()

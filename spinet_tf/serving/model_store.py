@@ -60,7 +60,9 @@ class ModelStore:
             try:
                 self.current = ServedModel(self._folder / str(number))
             except Exception as error:  # whatever is in the folder, the server lives
-                failures.append(f"version {number} cannot be loaded: {error!r}")
+                # Those of TensorFlow say nothing in their representation.
+                reason = " ".join(f"{type(error).__name__}: {error}".split())
+                failures.append(f"version {number} cannot be loaded: {reason}")
             else:
                 LOG.info("version %d is ready", number)
                 break

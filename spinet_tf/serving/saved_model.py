@@ -53,7 +53,7 @@ def export_saved_model(
         ) as temporary:
             temporary = Path(temporary)
             _write_graph(folded, max_voxels, temporary)
-            write_warmup_requests(temporary)
+            write_warmup_requests(temporary, max_voxels)
             write_json(temporary / "spinet_qsm.json", facts)
             (temporary / "README.md").write_text(model_card(facts, notes))
             shutil.copy(LICENCE, temporary / "LICENSE")

@@ -53,8 +53,8 @@ class Limits(NamedTuple):
 class ModelServer:
     """Answers for one model.
 
-    The methods take a request's bytes and gRPC's context, return the response, and
-    abort with a status and a line that says what is wrong.
+    The methods take a request's bytes, in a list which they empty, and gRPC's context,
+    return the response, and abort with a status and a line that says what is wrong.
 
     Args:
         store: `ModelStore`.
@@ -101,7 +101,7 @@ class ModelServer:
             )
         inputs = self._inputs(request, model.signatures[name])
         outputs = _outputs(request, model.signatures[name])
-        del message, request  # each is as large as the volumes
+        del request  # it is as large as the volumes
         with self._turn(context):
             results = model.run(name, inputs, outputs, _seconds_left(context))
         shapes = [list(value.shape) for value in inputs.values()]
@@ -203,12 +203,13 @@ def _check_somebody_waits(context):
 
 
 def _parse(message_type, message, context):
+    content = message.pop()
     try:
-        return message_type.FromString(message)
+        return message_type.FromString(content)
     except DecodeError:
         context.abort(
             grpc.StatusCode.INVALID_ARGUMENT,
-            f"expected a {message_type.__name__}, got {len(message)} bytes of another "
+            f"expected a {message_type.__name__}, got {len(content)} bytes of another "
             "kind, or not all of them",
         )
 

@@ -35,15 +35,17 @@ def example_inputs(size=WARMUP_SIZE, batch=1):
     }
 
 
-def write_warmup_requests(folder):
+def write_warmup_requests(folder, max_voxels):
     """Write a request to each signature, in the form of TF-Serving.
 
     Args:
         folder: `Path` of the version directory.
+        max_voxels: int, what the model accepts.
     """
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-    inputs = example_inputs()
+    edge = min(*WARMUP_SIZE, int(max_voxels ** (1 / 3) + 1e-6))
+    inputs = example_inputs((edge, edge, edge))
     names = {
         DEFAULT_SIGNATURE: list(INPUTS),
         UNROLLS_SIGNATURE: list(INPUTS),

@@ -1,6 +1,7 @@
 """Checkpoints that a killed training resumes from."""
 
 import json
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -73,7 +74,7 @@ class Checkpoint(keras.callbacks.Callback):
                 identity = json.loads(str(file[IDENTITY]))
                 names = [name for name in file.files if name != IDENTITY]
                 values = [file[name] for name in names]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise InputError(f"{path}: damaged or not a checkpoint") from error
         for name in [*self.identity, *identity]:
             old, new = identity.get(name), self.identity.get(name)
@@ -92,10 +93,12 @@ class Checkpoint(keras.callbacks.Callback):
         values = [v.numpy() for v in training_state(self.model)]
         if not all(np.isfinite(value).all() for value in values):
             raise FloatingPointError("a weight became NaN or infinite")
-        older = self._files().values()
-        with atomic_path(self.folder / f"epoch-{epoch + 1}.npz") as temporary:
-            np.savez(temporary, *values, **{IDENTITY: json.dumps(self.identity)})
-        for path in older:
+        newest = self.folder / f"epoch-{epoch + 1}.npz"
+        with atomic_path(newest) as temporary, open(temporary, "wb") as stream:
+            np.savez(stream, *values, **{IDENTITY: json.dumps(self.identity)})
+            stream.flush()
+            os.fsync(stream.fileno())  # before the one before it goes
+        for path in set(self._files().values()) - {newest}:
             path.unlink()
 
 

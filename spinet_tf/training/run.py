@@ -1,5 +1,6 @@
 """Trains a network: the one function behind `train.py`."""
 
+import contextlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from spinet_tf.input_pipeline import WHOLE, training_stream, validation_batches
 from spinet_tf.losses import LossWeights
 from spinet_tf.training import multi_worker
 from spinet_tf.training.checkpoint import Checkpoint, StopAtNaN
+from spinet_tf.training.run_folder import claimed
 from spinet_tf.training.strategy import (
     check_agreement,
     check_batch_size,
@@ -20,6 +22,9 @@ from spinet_tf.training.strategy import (
 )
 from spinet_tf.training.trainer import Trainer
 from spinet_tf.training.validation import CHOSEN_BY, Validation
+
+MAY_CHANGE = ("steps", "recompute_denoiser")
+"""What of a recipe a training that goes on may have otherwise."""
 
 
 class Recipe(NamedTuple):
@@ -36,6 +41,7 @@ class Recipe(NamedTuple):
         loss_weights: `LossWeights`.
         errors: `FieldErrors`.
         seed: int.
+        data: str, what the stored examples are. Defaults to nothing.
         recompute_denoiser: bool, see `Trainer`; takes less memory and more time.
     """
 
@@ -49,6 +55,7 @@ class Recipe(NamedTuple):
     loss_weights: LossWeights = LossWeights()
     errors: FieldErrors = FieldErrors()
     seed: int = 0
+    data: str = ""
     recompute_denoiser: bool = False
 
 
@@ -77,7 +84,16 @@ def compiled_trainer(network, recipe):
     return trainer
 
 
-def train(network, stored, validation, recipe, folder, verbose="auto", strategy=None):
+def train(
+    network,
+    stored,
+    validation,
+    recipe,
+    folder,
+    verbose="auto",
+    strategy=None,
+    flagfile=None,
+):
     """Train a network, from the newest checkpoint in the folder if there is one.
 
     Args:
@@ -90,19 +106,29 @@ def train(network, stored, validation, recipe, folder, verbose="auto", strategy=
             processes see.
         verbose: as in `keras.Model.fit`. Defaults to "auto".
         strategy: `tf.distribute.Strategy`. Defaults to this process alone.
+        flagfile: str, the flags that ask for this training, which `flags.txt` in the
+            folder keeps. Defaults to None: it is not written.
 
     Returns:
         dict of the last epoch's logs and the best validation metric.
 
     Raises:
-        InputError: the checkpoint is damaged or of another training, or the batch
-            cannot be shared by the replicas.
+        InputError: the checkpoint is damaged or of another training, another training
+            runs in the folder, or the batch cannot be shared by the replicas.
         FloatingPointError: the loss or a weight became NaN or infinite; the last good
             checkpoint stays.
     """
     strategy = strategy or make_strategy("none")
     check_batch_size(strategy, recipe.batch_size)
     folder = Path(folder)
+    alone = claimed(folder) if writes_files(strategy) else contextlib.nullcontext()
+    with alone:
+        return _train(
+            network, stored, validation, recipe, folder, verbose, strategy, flagfile
+        )
+
+
+def _train(network, stored, validation, recipe, folder, verbose, strategy, flagfile):
     keras.utils.set_random_seed(recipe.seed)
     with strategy.scope():
         trainer = compiled_trainer(network, recipe)
@@ -113,6 +139,9 @@ def train(network, stored, validation, recipe, folder, verbose="auto", strategy=
     log = folder / "log.csv"
     callbacks, loggers = [StopAtNaN()], []
     if writes_files(strategy):
+        if flagfile is not None:
+            with atomic_path(folder / "flags.txt") as temporary:
+                temporary.write_text(flagfile)
         keep_log_until(log, completed)
         checked = validation_batches(validation, recipe.errors, recipe.seed)
         loggers = [
@@ -135,9 +164,9 @@ def _identity(network, recipe):
     return {
         "network": type(network).__name__,
         **{k: v for k, v in network.get_config().items() if k not in ("name", "dtype")},
-        "steps_per_epoch": recipe.steps_per_epoch,
-        "batch_size": recipe.batch_size,
-        "seed": recipe.seed,
+        **{k: v for k, v in recipe._asdict().items() if k not in MAY_CHANGE},
+        "loss_weights": recipe.loss_weights._asdict(),
+        "errors": recipe.errors._asdict(),
     }
 
 
