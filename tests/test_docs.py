@@ -50,7 +50,7 @@ def subcommand_flags():
 def script_flags(path):
     """The flags a script defines, read from its text; a bool's negation too."""
     text = path.read_text()
-    for module in re.findall(r"from ([\w.]+) import define_flags", text):
+    for module in re.findall(r"from ([\w.]+) import .*\bdefine_flags", text):
         text += (ROOT / f"{module.replace('.', '/')}.py").read_text()
     names = re.findall(r'flags\.DEFINE_\w+\(\s*"(\w+)"', text)
     bools = re.findall(r'flags\.DEFINE_bool\(\s*"(\w+)"', text)
