@@ -1,5 +1,6 @@
 """Export a network: `python export.py --model=M.keras --output_dir=served`."""
 
+import os
 import re
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def define_flags():
         "precision", "float32", ["float32", "bfloat16"], "Of the SavedModel's CNN."
     )
     flags.DEFINE_integer(
-        "max_voxels", 320**3, "Largest batch the SavedModel accepts.", lower_bound=1
+        "max_voxels", 320**3, "Largest batch the SavedModel accepts.", lower_bound=5**3
     )
     flags.DEFINE_list("sizes", "64x64x64", "Matrix sizes, a TFLite file for each.")
     flags.DEFINE_enum(
@@ -95,8 +96,8 @@ def _notes(model_path, notes):
 
     if notes:
         return read_bytes(notes).decode(errors="replace")
-    shipped = model_path.resolve() == Path(PRETRAINED).resolve()
-    return model_path.with_name("README.md").read_text() if shipped else ""
+    shipped = os.path.realpath(model_path) == os.path.realpath(PRETRAINED)
+    return Path(PRETRAINED).with_name("README.md").read_text() if shipped else ""
 
 
 def main(options):

@@ -1,13 +1,13 @@
 """Reads a data set by name, and builds it first where it is missing."""
 
 import json
+import zlib
 from pathlib import Path
 
 import numpy as np
 
 NEEDED = {"susceptibility", "mask", "white_matter", "voxel_size"}
 SCAN_SUFFIXES = (".nii", ".nii.gz", ".mat", ".json")
-FILES_OF_TFDS = ("dataset_info.json", "features.json", "metadata.json", "scans.json")
 
 # TensorFlow Datasets is imported in the functions: scripts tell of wrong flags first.
 
@@ -113,20 +113,13 @@ def _prepare(builder, scans_dir, name):
 
 
 def _listing(folder):
-    """Dict of every scan's files below a folder to their size and time of change."""
-    files = (
-        path
-        for path in sorted(Path(folder).rglob("*"))
-        # Data sets may be built in the same folder.
-        if path.name.endswith(SCAN_SUFFIXES) and path.name not in FILES_OF_TFDS
-    )
-    return {
-        path.relative_to(folder).as_posix(): [
-            path.stat().st_size,
-            int(path.stat().st_mtime),
-        ]
-        for path in files
+    """Dict of every scan's files below a folder to their size and checksum."""
+    contents = {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(Path(folder).rglob("sub-*"))
+        if path.name.endswith(SCAN_SUFFIXES) and path.is_file()
     }
+    return {name: [len(c), zlib.crc32(c)] for name, c in contents.items()}
 
 
 def _has_files(folder):

@@ -21,8 +21,10 @@ def test_a_data_set_of_scans(tmp_path):
     moved = tmp_path / "moved"
     shutil.move(scans, moved)
     assert len(load_dataset(NAME, moved / "data", "train", moved)) == 2
+    (moved / "notes.json").write_text("{}")
     (changed,) = moved.glob("sub-01/anat/*_mask.nii.gz")
     os.utime(changed, (0, 0))
+    assert len(load_dataset(NAME, moved / "data", "train", moved)) == 2
+    changed.write_bytes(changed.read_bytes() + b"1")
     with pytest.raises(InputError, match="was built from other scans than there are"):
         load_dataset(NAME, moved / "data", "train", moved)
-    assert len(load_dataset(NAME, tmp_path / "anew", "train", moved)) == 2

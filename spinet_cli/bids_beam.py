@@ -91,8 +91,8 @@ def check_pipeline_flags(arguments):
                 for keep in (True, False)
             )
     except SystemExit as error:  # how its argparse ends, after all of its usage
-        *_, last = told.getvalue().splitlines()
-        raise InputError(last.partition("error: ")[2]) from error
+        told = told.getvalue().partition("error: ")[2]
+        raise InputError(told or "an option for Beam stops it") from error
     unknown = [f"--{name}" for name in sorted(set(given) - set(known))]
     if unknown:
         raise InputError(f"unrecognized arguments: {' '.join(unknown)}")

@@ -1,5 +1,7 @@
 """Voxel size and B0 direction from the flags or the affine."""
 
+import numpy as np
+
 from spinet_tf.errors import InputError
 from spinet_tf.scan_geometry import (
     check_voxel_size,
@@ -29,7 +31,7 @@ def check_geometry_flags(arguments):
     }
 
 
-def resolve_geometry(arguments, volume, sidecar_b0=None):
+def resolve_geometry(arguments, volume, sidecar_b0=None, affine="the affine"):
     """Find the voxel size and B0 direction of a volume, and print them.
 
     Args:
@@ -37,6 +39,7 @@ def resolve_geometry(arguments, volume, sidecar_b0=None):
         volume: `spinet_tf.volume.Volume`.
         sidecar_b0: B0 direction in voxel axes, of any length, that goes before the
             affine's. Defaults to None.
+        affine: str, what the volume's affine is called. Defaults to "the affine".
 
     Returns:
         Voxel size, three floats [mm], and B0 direction, a unit vector of three floats
@@ -55,7 +58,7 @@ def resolve_geometry(arguments, volume, sidecar_b0=None):
             return check(from_sidecar, volume.name), "from the sidecar"
         if from_affine is None:
             raise InputError(f"{volume.name}: has no affine, give {flag} X,Y,Z")
-        return check(from_affine, volume.name), "from the affine"
+        return check(from_affine, volume.name), f"from {affine}"
 
     voxel_size, voxel_size_source = resolve(
         "--voxel-size", volume.voxel_size, check_voxel_size
@@ -63,10 +66,35 @@ def resolve_geometry(arguments, volume, sidecar_b0=None):
     b0_direction, b0_source = resolve(
         "--b0-dir", volume.b0_direction, normalise_b0_direction, sidecar_b0
     )
-    if b0_source == "from the affine" and not volume.knows_scanner_axes:
+    if b0_source == f"from {affine}" and not volume.knows_scanner_axes:
         b0_source = "assumed, the header gives no orientation in the scanner"
     edges = " x ".join(f"{edge:.6g}" for edge in voxel_size)
     components = ", ".join(f"{component:.6g}" for component in b0_direction)
     print(f"voxel size    {edges} mm ({voxel_size_source})")
     print(f"B0 direction  {components} in voxel axes ({b0_source})")
     return voxel_size, b0_direction
+
+
+def place_and_resolve(arguments, volume, mask, sidecar_b0=None):
+    """`resolve_geometry`, of a volume that may have to borrow its mask's affine.
+
+    Args:
+        arguments: as for `resolve_geometry`.
+        volume: `spinet_tf.volume.Volume`.
+        mask: `spinet_tf.volume.Volume` on its grid.
+        sidecar_b0: as for `resolve_geometry`.
+
+    Returns:
+        The volume, with the mask's affine if it has none and the voxel size is the
+        mask's, and what `resolve_geometry` returns.
+
+    Raises:
+        InputError: as `resolve_geometry`.
+    """
+    placed = volume.placed_like(mask)
+    affine = "the affine" if placed is volume else "the mask's affine"
+    geometry = resolve_geometry(arguments, placed, sidecar_b0, affine)
+    fits = placed.affine is None or np.allclose(
+        geometry[0], placed.voxel_size, rtol=0.01
+    )
+    return placed if fits or placed is volume else volume, *geometry

@@ -34,8 +34,9 @@ def main(argv=None):
         argv: list of str, without the program's name. Defaults to `sys.argv[1:]`.
 
     Returns:
-        Exit code: 0, 1 if some of several scans failed, 2 for bad input, 130 when
-        interrupted, 141 when nobody reads the output any more.
+        Exit code: 0, 1 if some of several scans failed, 2 for bad input or an output
+        that cannot be written, 130 when interrupted, 141 when nobody reads the output
+        any more.
     """
     if argv is None:
         restart_with_huge_pages()
@@ -54,15 +55,31 @@ def main(argv=None):
             sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
-    except OSError as error:
-        if error.filename is not None or sys.stdout is None:
+    except BrokenPipeError:
+        _give_up_output()
+        return BROKEN_PIPE
+    except OSError:
+        reason = _why_output_fails()
+        if reason is None:
             raise
-        # What could not be written would be tried again at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            return BROKEN_PIPE
-        return _report_error(f"standard output: cannot be written, {error.strerror}")
+        _give_up_output()
+        return _report_error(f"standard output: cannot be written, {reason}")
     return exit_code
+
+
+def _why_output_fails():
+    """What is wrong with standard output, such as a full disk; None if nothing is."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        return error.strerror
+    return None
+
+
+def _give_up_output():
+    """Drop what could not be written, which Python would try again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(argv):
@@ -94,7 +111,8 @@ def _parse(argv):
             parser.error(f"argument --{name}: got '--'")
         # Such as of a variable that is not set; no flag is to be left out silently.
         if value == "" or (isinstance(value, list) and "" in value):
-            parser.error(f"argument {name}: got nothing")
+            dashes = "--" if any(word.startswith(f"--{name}") for word in argv) else ""
+            parser.error(f"argument {dashes}{name}: got nothing")
     if getattr(arguments, "runner", None):
         arguments.pipeline_options = [word for word in others if word != "--"]
     elif others:

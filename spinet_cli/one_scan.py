@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 
-from spinet_cli.geometry import resolve_geometry
+from spinet_cli.geometry import place_and_resolve
 from spinet_cli.outputs import check_outputs
 from spinet_cli.provenance import recorded_warnings
 from spinet_cli.reconstruction_files import (
@@ -71,11 +71,11 @@ def read_scan(task, unrolls=0):
     field = read_volume(task.field)
     mask = read_mask(task.mask, threshold)
     check_same_grid(field, mask)
-    field = check_field(field, mask).placed_like(mask)
+    field = check_field(field, mask)
     check_units(field.data[mask.data], *task.units, field.name)
     ppm = field.data * np.float32(ppm_per_unit(*task.units))
     reference = read_reference(task.flags.reference, field, mask, threshold)
-    geometry = resolve_geometry(task.flags, field, task.b0_direction)
+    field, *geometry = place_and_resolve(task.flags, field, mask, task.b0_direction)
     return Scan(dataclasses.replace(field, data=ppm), mask, *geometry, reference)
 
 

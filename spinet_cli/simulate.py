@@ -1,6 +1,6 @@
 """`spinet-qsm simulate`: a local field from a susceptibility map."""
 
-from spinet_cli.geometry import resolve_geometry
+from spinet_cli.geometry import place_and_resolve
 from spinet_cli.outputs import check_outputs
 from spinet_tf.errors import InputError
 from spinet_tf.nifti import check_output_path, read_mask, read_volume, write_volume
@@ -33,8 +33,9 @@ def run(arguments):
     susceptibility = read_volume(arguments.susceptibility)
     mask = read_mask(arguments.mask, arguments.mask_threshold)
     check_same_grid(susceptibility, mask)
-    susceptibility = check_field(susceptibility, mask).placed_like(mask)
-    voxel_size, b0_direction = resolve_geometry(arguments, susceptibility)
+    susceptibility, voxel_size, b0_direction = place_and_resolve(
+        arguments, check_field(susceptibility, mask), mask
+    )
     field = simulate_field(
         susceptibility.data,
         mask.data,

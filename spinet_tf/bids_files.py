@@ -60,7 +60,7 @@ def _subject(folder: Path) -> str | None:
     *above, name = folder.parts or ("",)
     if not above:
         label = ".*"
-    elif above[-2:-1] == ["derivatives"]:
+    elif "derivatives" in above[-2:]:
         label = "[0-9A-Za-z]+"
     else:
         return None

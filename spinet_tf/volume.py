@@ -57,20 +57,13 @@ class Volume:
     @property
     def _scanner_affine(self) -> np.ndarray | None:
         # An sform may lead to a template's coordinates, where z is not B0.
-        ranks = (SCANNER, ALIGNED)
-        in_qform = next(
-            (
-                self.sform_code != code
-                for code in ranks
-                if code in (self.sform_code, self.qform_code)
-            ),
-            False,
-        )
+        ranks = {SCANNER: 0, ALIGNED: 1}
+        in_qform = ranks.get(self.qform_code, 2) < ranks.get(self.sform_code, 2)
         return self.qform if in_qform and self.qform is not None else self.affine
 
     def placed_like(self, other: "Volume") -> "Volume":
         """The same, if it has no affine, with that of another image of its grid."""
-        if self.affine is not None:
+        if self.affine is not None or other.affine is None:
             return self
         return dataclasses.replace(other, data=self.data, name=self.name)
 

@@ -15,7 +15,7 @@ from spinet_tf.field_simulation import FieldErrors
 from spinet_tf.model_files import load_model
 from spinet_tf.training.checkpoint import Checkpoint
 from spinet_tf.training.run import Recipe, best_in_log, train
-from spinet_tf.training.run_folder import claimed
+from spinet_tf.training.run_folder import LOCK, claimed
 from spinet_tf.training.validation import averaged_weights
 
 RECIPE = Recipe(steps=6, steps_per_epoch=2, warmup_steps=2, ema_momentum=0.9)
@@ -167,7 +167,7 @@ def test_one_training_a_folder(tmp_path):
     with claimed(tmp_path / "run"):
         with pytest.raises(InputError, match="run: another training runs in it"):
             run(tmp_path / "run")
-        assert not list((tmp_path / "run").iterdir())
+        assert [path.name for path in (tmp_path / "run").iterdir()] == [LOCK]
     with claimed(tmp_path / "run"):
         pass
 

@@ -40,7 +40,7 @@ def write_warmup_requests(folder, max_voxels):
 
     Args:
         folder: `Path` of the version directory.
-        max_voxels: int, what the model accepts.
+        max_voxels: int, what the model accepts; 5^3 or more.
     """
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 

@@ -76,8 +76,8 @@ class Checkpoint(keras.callbacks.Callback):
                 values = [file[name] for name in names]
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise InputError(f"{path}: damaged or not a checkpoint") from error
-        for name in [*self.identity, *identity]:
-            old, new = identity.get(name), self.identity.get(name)
+        for name, old in identity.items():  # one of before may not tell all
+            new = self.identity.get(name)
             if old != new:
                 raise InputError(
                     f"{path}: is of another training, with {name} {old} instead of "

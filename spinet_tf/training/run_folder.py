@@ -9,6 +9,8 @@ from pathlib import Path
 
 from spinet_tf.errors import InputError
 
+LOCK = ".lock"
+
 
 @contextlib.contextmanager
 def claimed(folder: Path) -> Iterator[None]:
@@ -23,11 +25,12 @@ def claimed(folder: Path) -> Iterator[None]:
         InputError: another training has it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY)
+    # On NFS only what is open for writing can be locked.
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        # Some network file systems know no locks.
+        # Some file systems know no locks.
         if error.errno in (errno.EAGAIN, errno.EACCES):
             os.close(descriptor)
             raise InputError(
