@@ -114,12 +114,14 @@ def _prepare(builder, scans_dir, name):
 
 def _listing(folder):
     """Dict of every scan's files below a folder to their size and checksum."""
-    contents = {
-        path.relative_to(folder).as_posix(): path.read_bytes()
+    return {
+        path.relative_to(folder).as_posix(): [
+            path.stat().st_size,
+            zlib.crc32(path.read_bytes()),
+        ]
         for path in sorted(Path(folder).rglob("sub-*"))
         if path.name.endswith(SCAN_SUFFIXES) and path.is_file()
     }
-    return {name: [len(c), zlib.crc32(c)] for name, c in contents.items()}
 
 
 def _has_files(folder):

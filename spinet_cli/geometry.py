@@ -94,7 +94,5 @@ def place_and_resolve(arguments, volume, mask, sidecar_b0=None):
     placed = volume.placed_like(mask)
     affine = "the affine" if placed is volume else "the mask's affine"
     geometry = resolve_geometry(arguments, placed, sidecar_b0, affine)
-    fits = placed.affine is None or np.allclose(
-        geometry[0], placed.voxel_size, rtol=0.01
-    )
-    return placed if fits or placed is volume else volume, *geometry
+    fits = np.allclose(geometry[0], placed.voxel_size or geometry[0], rtol=0.01)
+    return placed if fits else volume, *geometry

@@ -1,11 +1,15 @@
 """`export.py` as its user runs it."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from export import _notes
 from spinet_tf.model_files import save_model
+from spinet_tf.pretrained import PRETRAINED
 from tests.conftest import ROOT
 from tests.test_model import small_model
 
@@ -95,3 +99,14 @@ def test_recipe_can_be_read():
         "--flagfile=configs/export.flags", "--output_dir=x", "--only_check_args"
     )
     assert result.returncode == 0, result.stderr
+
+
+def test_the_network_that_ships_has_its_card_by_any_path(tmp_path, monkeypatch):
+    shipped = Path(PRETRAINED)
+    card = shipped.with_name("README.md").read_text()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link.keras").symlink_to(shipped)
+    (tmp_path / "README.md").write_text("of something else")
+    for path in (shipped, Path(os.path.relpath(shipped)), Path("link.keras")):
+        assert _notes(path, None) == card
+    assert _notes(Path("other.keras"), None) == ""

@@ -1,6 +1,7 @@
 """The example program, with TensorFlow beside it and without."""
 
 import json
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -10,7 +11,7 @@ import pytest
 
 from benchmarks.agreement import relative_error
 from benchmarks.tflite import B0_DIRECTION, VOXEL_SIZE
-from examples.python.litert_reconstruct import reconstruct
+from examples.python.litert_reconstruct import read_metadata, reconstruct
 from spinet_tf.reconstruct import Reconstructor
 from spinet_tf.serving.tflite import export_tflite
 from tests.conftest import ROOT
@@ -85,3 +86,17 @@ def test_in_a_fresh_environment_without_tensorflow(tmp_path):
     expected = Reconstructor(model)(*padded, VOXEL_SIZE, B0_DIRECTION).susceptibility
     assert chi.shape == field.shape
     assert relative_error(chi, expected[inside]) < 1e-4
+
+
+def test_the_example_tells_of_a_file_that_is_cut(tmp_path):
+    (path,) = export_tflite(small_model(unrolls=1), tmp_path, [SIZE])
+    whole = path.read_bytes()
+    told = read_metadata(path)
+    for share in (0, 0.0001, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999):
+        path.write_bytes(whole[: int(share * len(whole))])
+        try:
+            assert read_metadata(path) == told  # what is cut may lie behind it
+        except ValueError as error:
+            assert re.search("damaged|not a SpiNet-QSM file", str(error))
+        else:
+            assert share > 0.5

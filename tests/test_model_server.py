@@ -1,6 +1,7 @@
 """The client and the protocol, on a real server: ours, and TF-Serving's where it is."""
 
 import shutil
+from unittest.mock import Mock
 
 import grpc
 import numpy as np
@@ -15,6 +16,8 @@ from tensorflow_serving.apis import (
 
 from spinet_tf.errors import InputError
 from spinet_tf.serving.client import RemoteReconstructor
+from spinet_tf.serving.listen import _handlers
+from spinet_tf.serving.server import Limits, ModelServer
 from tests.served import (
     predict,
     predict_request,
@@ -149,3 +152,18 @@ def test_output_filter(address, local):
     assert list(response.outputs) == ["susceptibility"]
     message.output_filter.append("field")
     assert status_of(address, message)[0] == grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_the_bytes_of_a_request_are_let_go():
+    """gRPC keeps what it passes; that is a list, which is empty once it is read."""
+    server = ModelServer(None, "m", Limits(1, 1, 2**20, 2**20))
+    (services, _) = _handlers(server)
+    details = Mock(method="/tensorflow.serving.PredictionService/Predict")
+    handler = services.service(details)
+    message = handler.request_deserializer(b"\xff" * 9)
+    context = Mock()
+    context.abort.side_effect = RuntimeError
+    with pytest.raises(RuntimeError):
+        handler.unary_unary(message, context)
+    assert message == []
+    assert "got 9 bytes of another kind" in context.abort.call_args.args[1]

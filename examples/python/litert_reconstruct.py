@@ -21,12 +21,16 @@ def read_metadata(path):
     """The JSON document in a `.tflite` file of SpiNet-QSM, a dict."""
     with open(path, "rb") as file:
         content = file.read()
-    if schema.Model.ModelBufferHasIdentifier(content, 0):
-        model = schema.Model.GetRootAs(content, 0)
-        for i in range(model.MetadataLength()):
-            entry = model.Metadata(i)
-            if entry.Name() == b"spinet_qsm":
-                return json.loads(model.Buffers(entry.Buffer()).DataAsNumpy().tobytes())
+    try:
+        if schema.Model.ModelBufferHasIdentifier(content, 0):
+            model = schema.Model.GetRootAs(content, 0)
+            for i in range(model.MetadataLength()):
+                entry = model.Metadata(i)
+                if entry.Name() == b"spinet_qsm":
+                    stored = model.Buffers(entry.Buffer()).DataAsNumpy()
+                    return json.loads(stored.tobytes())
+    except (struct.error, AttributeError, IndexError, TypeError, ValueError) as error:
+        raise ValueError(f"{path}: damaged") from error
     raise ValueError(f"{path}: not a SpiNet-QSM file")
 
 
@@ -106,7 +110,7 @@ def main():
             options.b0_direction,
             options.threads,
         )
-    except (OSError, ValueError, struct.error) as error:
+    except (OSError, ValueError) as error:
         parser.error(str(error))
     np.save(options.output, susceptibility)
     print(json.dumps(report))
