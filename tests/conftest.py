@@ -50,3 +50,27 @@ def exported(tmp_path_factory):
     from tests.served import export_small_model
 
     return export_small_model(tmp_path_factory.mktemp("served"))
+
+
+@pytest.fixture(scope="session")
+def scan(tmp_path_factory):
+    """A folder with a scan and a small network, which tests leave as it is."""
+    from tests.command_line import make_scan
+
+    return make_scan(tmp_path_factory)
+
+
+@pytest.fixture
+def flags(scan, tmp_path):
+    """Flags of a `reconstruct` that would succeed."""
+    return {
+        "field": scan / "field.nii.gz",
+        "mask": scan / "mask.nii.gz",
+        "output": tmp_path / "map.nii.gz",
+        "method": "tkd",
+    }
+
+
+@pytest.fixture
+def network_flags(scan, flags):
+    return {**flags, "method": "spinet", "model": scan / "tiny.keras"}

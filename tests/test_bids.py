@@ -23,7 +23,6 @@ from tests.command_line import (
     SHAPE,
     assert_one_line,
     listing,
-    make_scan,
     oblique_affine,
     read,
     read_json,
@@ -36,11 +35,6 @@ REASONS = {
     "sub-06": "sub-06: no local field",
     "sub-07": "sub-07_desc-local_fieldmap.nii.gz: damaged",
 }
-
-
-@pytest.fixture(scope="module")
-def scan(tmp_path_factory):
-    return make_scan(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,6 @@ from tests.command_line import (
     PNG,
     assert_one_line,
     listing,
-    make_scan,
     mask,
     read,
     read_json,
@@ -22,11 +21,6 @@ from tests.command_line import (
 
 NAMES = ("sub-02_ses-a", "sub-02_ses-b", "sub-04_acq-x_run-1")
 WORKERS = ("--direct_num_workers=2", "--direct_running_mode=multi_threading")
-
-
-@pytest.fixture(scope="module")
-def scan(tmp_path_factory):
-    return make_scan(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import pytest
 
 from spinet_tf.model_files import load_model, save_model
 from tests.command_line import (
-    make_scan,
     mask,
     oblique_affine,
     read,
@@ -17,11 +16,6 @@ from tests.command_line import (
     write,
 )
 from tests.mat_files import write_v5, write_v73
-
-
-@pytest.fixture(scope="module")
-def scan(tmp_path_factory):
-    return make_scan(tmp_path_factory)
 
 
 @pytest.fixture

@@ -1,41 +1,15 @@
 """Flags and outputs that are refused: code 2, one line, nothing written."""
 
-from types import SimpleNamespace
-
-import psutil
 import pytest
-import scipy.io
 
 import spinet_cli.methods
 from tests.command_line import (
     assert_one_line,
     listing,
-    make_scan,
     refused,
     run,
     run_words,
 )
-
-
-@pytest.fixture(scope="module")
-def scan(tmp_path_factory):
-    return make_scan(tmp_path_factory)
-
-
-@pytest.fixture
-def flags(scan, tmp_path):
-    """Flags of a `reconstruct` that would succeed."""
-    return {
-        "field": scan / "field.nii.gz",
-        "mask": scan / "mask.nii.gz",
-        "output": tmp_path / "map.nii.gz",
-        "method": "tkd",
-    }
-
-
-@pytest.fixture
-def network_flags(scan, flags):
-    return {**flags, "method": "spinet", "model": scan / "tiny.keras"}
 
 
 @pytest.mark.parametrize(
@@ -244,120 +218,3 @@ def test_interrupt(network_flags, tmp_path, monkeypatch):
     result = run("reconstruct", **network_flags, iterates=tmp_path / "iterates")
     assert (result.exit_code, result.err) == (130, "")
     assert listing(tmp_path) == {}
-
-
-@pytest.fixture
-def memory(monkeypatch):
-    """What the machine has left; `memory.available` is in bytes."""
-    left = SimpleNamespace(available=1e4)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: left)
-    return left
-
-
-def test_file_larger_than_memory(flags, tmp_path, memory):
-    message = "field.nii.gz: reading it needs .* GB of memory, 1e-05 GB are available"
-    refused(tmp_path, message, "reconstruct", **flags)
-
-
-def test_inversion_larger_than_memory(flags, tmp_path, memory):
-    memory.available = 2e5
-    message = "reconstructing 18 x 21 x 16 voxels needs 0.000302 GB of memory"
-    refused(tmp_path, message, "reconstruct", **flags)
-
-
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_network_larger_than_memory(network_flags, tmp_path, memory, precision):
-    memory.available = 9e5
-    message = f"18 x 21 x 16 voxels in {precision} needs 0.000968 GB of memory"
-    changed = {**network_flags, "precision": precision}
-    refused(tmp_path, message, "reconstruct", **changed)
-
-
-def test_simulation_larger_than_memory(scan, tmp_path, memory):
-    memory.available = 2e5
-    refused(
-        tmp_path,
-        "simulating the field of 18 x 21 x 16 voxels needs 0.000302 GB of memory",
-        "simulate",
-        susceptibility=scan / "chi.nii.gz",
-        mask=scan / "mask.nii.gz",
-        output=tmp_path / "f.nii",
-    )
-
-
-@pytest.mark.parametrize("limit", ["0", "-2", "nan", "inf"])
-def test_memory_limit_that_is_none(network_flags, tmp_path, limit):
-    message = f"--memory-limit: expected GB > 0, got {limit}"
-    refused(tmp_path, message, "reconstruct", **network_flags, memory_limit=limit)
-
-
-def test_memory_limit_that_is_not_a_number(network_flags, tmp_path):
-    message = "argument --memory-limit: invalid float value: 'much'"
-    refused(tmp_path, message, "reconstruct", **network_flags, memory_limit="much")
-
-
-def test_memory_limit_below_what_is_needed(network_flags, tmp_path):
-    message = "needs .* GB of memory, 0 GB are available of the limit of 0.001 GB"
-    refused(tmp_path, message, "reconstruct", **network_flags, memory_limit=0.001)
-
-
-def test_a_message_is_one_printable_line(flags, tmp_path):
-    """A name in a hostile file is not to command the terminal."""
-    path = tmp_path / "a.mat"
-    scipy.io.savemat(path, {"phs": 1.0})
-    path.write_bytes(path.read_bytes().replace(b"phs", b"\x1b[m"))
-    refused(
-        tmp_path,
-        r"it holds \\x1b\[m 1x1 double\n$",
-        "reconstruct",
-        **{**flags, "field": path},
-    )
-    words = ["reconstruct", "--nothing=" + "x" * 10_000]
-    assert len(run_words(*words).err) < 1000
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"--flagfile=some.flags\n", "some.flags is within itself"),
-        (b"--flagfile=other.flags\n", "some.flags is within itself"),
-        (b"--flagfile=/dev/zero\n", "Unable to open flagfile /dev/zero, not a file"),
-        (b"--method=" + b"x" * 2**20, "expected at most 1048576 bytes in some.flags"),
-        (b"--iterates=a\0b\n", r"expected words without NUL, got '--iterates=a\\x00b'"),
-    ],
-)
-def test_hostile_flagfile(flags, tmp_path, monkeypatch, content, message):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "some.flags").write_bytes(content)
-    (tmp_path / "other.flags").write_text("--flagfile=some.flags\n")
-    refused(tmp_path, message, "reconstruct", **flags, flagfile="some.flags")
-
-
-@pytest.mark.parametrize(
-    ("flag", "value", "message"),
-    [
-        ("mask_threshold", "--", "argument --mask-threshold: got '--'"),
-        ("timeout", "1e400", "--timeout: expected seconds > 0, got inf"),
-        ("server", "\udcff:1", "--server: expected printable characters"),
-        ("b0_dir", "1.7e308,1.7e308,0", "--b0-dir: expected a vector longer than 0"),
-        ("server", " ", "--server: expected HOST:PORT, got nothing"),
-        ("server", "", "argument --server: got nothing"),
-        ("model", "", "argument --model: got nothing"),
-        ("iterates", "", "argument --iterates: got nothing"),
-        ("tls_ca", "/dev/zero", "/dev/zero: cannot be read, it is not a regular file"),
-        ("model", "n" * 5000 + ".keras", "n.keras: no such model file|nnn \\.\\.\\."),
-    ],
-)
-def test_hostile_value(flags, tmp_path, flag, value, message):
-    flags = {**flags, "method": "spinet"}
-    if flag == "tls_ca":
-        flags["server"] = "localhost:1"
-    refused(tmp_path, message, "reconstruct", **flags, **{flag: value})
-
-
-def test_certificates_that_are_none(network_flags, tmp_path):
-    """gRPC would tell of them in lines of its own."""
-    path = tmp_path / "ca.pem"
-    path.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
-    flags = {**network_flags, "server": "localhost:1", "model": None, "tls_ca": path}
-    refused(tmp_path, "ca.pem: expected PEM certificates, ", "reconstruct", **flags)

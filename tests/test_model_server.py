@@ -25,7 +25,7 @@ from tests.served import (
     server_process,
     tensorflow_model_server,
 )
-from tests.test_saved_model import BAD_REQUESTS, changed
+from tests.test_saved_model_requests import BAD_REQUESTS, changed
 
 SERVERS = {"spinet-qsm serve": server_process}
 if shutil.which("tensorflow_model_server"):

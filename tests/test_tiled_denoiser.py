@@ -1,23 +1,15 @@
 """The CNN in parts equals the CNN on the whole volume."""
 
-import itertools
-import types
-import weakref
-
 import keras
 import numpy as np
-import psutil
 import pytest
 import tensorflow as tf
 
 from spinet_tf import SpiNetQSM, denoising_plan
 from spinet_tf import tiled_denoiser as module
-from spinet_tf.available_memory import Memory
 from spinet_tf.box import Box, bounding_box, whole
 from spinet_tf.denoising_plan import choose_tiles, share_of_work
-from spinet_tf.errors import InputError
 from spinet_tf.reconstruct import Reconstructor
-from spinet_tf.reconstruction_memory import check_memory, memory_needed
 from spinet_tf.tiled_denoiser import TiledDenoiser
 from spinet_tf.tiles import plan_tiles, smallest_n_bytes
 
@@ -201,87 +193,6 @@ def test_share_of_work_counts_voxels():
     assert share_of_work(full, mask.shape, 2) == pytest.approx(1 + 11**3 / mask.size)
 
 
-def test_limit_makes_tiles_smaller_and_is_refused_only_below_the_smallest(monkeypatch):
-    monkeypatch.setattr("psutil.Process", lambda: _ProcessOf(10**8))
-    network = model(PAPER)
-    size = (200, 200, 200)
-    needed = memory_needed(size, network)
-    assert needed >= smallest_n_bytes(size, 1, 4, 4)
-    check_memory(size, network, memory=Memory(10**8 + needed))
-    with pytest.raises(InputError, match="0 GB are available of the limit of 0.05 GB"):
-        check_memory(size, network, memory=Memory(5 * 10**7))
-    with pytest.raises(InputError, match="200 x 200 x 200"):
-        check_memory(size, network, memory=Memory(10**8 + needed - 1))
-
-
-def test_memory_kept_from_one_volume_is_there_for_the_next(monkeypatch):
-    process = _ProcessOf(10**8)
-    monkeypatch.setattr("psutil.Process", lambda: process)
-    network = model(PAPER)
-    size = (24, 24, 24)
-    reconstructor = Reconstructor(
-        network, memory_limit=10**8 + memory_needed(size, network)
-    )
-    prepare = reconstructor._prepare
-
-    def reconstruct(kept, needed):
-        """What is kept stays, what is needed is given back when it is used no more."""
-
-        def taking(inputs):
-            problem = prepare(inputs)
-            process.rss += kept + needed
-            weakref.finalize(problem.kernel, process.give_back, needed)
-            return problem
-
-        reconstructor._prepare = taking
-        mask = np.ones(size)
-        return reconstructor(0.01 * mask, mask, (1, 1, 1), (0, 0, 1))
-
-    first = reconstruct(10**7, 10**6)
-    assert process.rss == 10**8 + 10**7
-    held = sum(unroll.susceptibility.nbytes for unroll in first.unrolls)
-    with pytest.raises(InputError, match="of the limit"):
-        reconstruct(0, 0)  # the result of the first is there as well
-    process.rss -= held
-    for _ in range(3):
-        reconstruct(0, 10**6)
-        process.rss -= held
-    process.rss += 4 * held + 1  # of others
-    with pytest.raises(InputError, match="of the limit"):
-        reconstruct(0, 0)
-
-
-def test_memory_that_was_given_back_is_not_counted(monkeypatch):
-    process = _ProcessOf(10**8)
-    monkeypatch.setattr("psutil.Process", lambda: process)
-    reconstructor = Reconstructor(model(PAPER))
-    prepare = reconstructor._prepare
-
-    def taking(inputs):
-        process.rss += 10**7
-        return prepare(inputs)
-
-    reconstructor._prepare = taking
-    mask = np.ones((8, 8, 8))
-    scan = 0.01 * mask, mask, (1, 1, 1), (0, 0, 1)
-    with pytest.raises(InputError, match="not finite"):
-        reconstructor(np.nan * mask, *scan[1:])
-    process.rss -= 4 * 10**6
-    reconstructor(*scan)
-    assert reconstructor.memory.reusable == 6 * 10**6
-
-
-class _ProcessOf:
-    def __init__(self, rss):
-        self.rss = rss
-
-    def memory_info(self):
-        return self
-
-    def give_back(self, n_bytes):
-        self.rss -= n_bytes
-
-
 def test_split_boxes_make_up_the_box():
     box = Box(np.array([3, 0, 5]), np.array([10, 4, 18]))
     count = np.zeros((12, 6, 20), int)
@@ -291,31 +202,3 @@ def test_split_boxes_make_up_the_box():
     assert (count[box.slices] == 1).all()
     assert count.sum() == np.prod(box.edges)
     np.testing.assert_array_equal(bounding_box(count), box)
-
-
-def test_tile_memory_grows_with_what_is_available():
-    mask = np.ones((64, 64, 64), bool)
-    budgets = (0, 1e6, 5e6, 2e7, 1e9)
-    counts = [len(plan_tiles(mask, 2, 8, 4, budget)) for budget in budgets]
-    assert all(a > b for a, b in itertools.pairwise(counts))
-    assert counts[-1] == 1
-
-
-def test_tiles_are_taken_where_the_whole_volume_does_not_fit(monkeypatch):
-    size = (40, 36, 44)
-    mask = np.ones(size, bool)
-    field = 0.02 * mask * np.random.default_rng(0).standard_normal(size)
-    scan = field.astype("float32"), mask, (1.0, 1.0, 1.0), (0.0, 0.0, 1.0)
-    network = SpiNetQSM(unrolls=2, filters=16, blocks=1, batch_norm=False)
-    needed = memory_needed(size, network)
-    results = []
-    for available, tiled in ((100 * needed, False), (1.05 * needed, True)):
-        memory = types.SimpleNamespace(available=int(available))
-        monkeypatch.setattr(psutil, "virtual_memory", lambda memory=memory: memory)
-        reconstructor = Reconstructor(network)
-        results.append(reconstructor(*scan).susceptibility)
-        tiles = reconstructor._tiled._run_tile.experimental_get_tracing_count()
-        assert (tiles > 0) == tiled
-    np.testing.assert_allclose(
-        results[1], results[0], rtol=0, atol=1e-5 * np.abs(results[0]).max()
-    )

@@ -1,0 +1,109 @@
+"""Errors of regions, by hand and as QSM-CI scores them."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from spinet_tf.metrics_challenge import challenge_metrics
+from spinet_tf.metrics_regions import region_errors, region_statistics
+
+
+def labelled_maps(seed=0, shape=(30, 26, 23)):
+    """Smooth maps with every scored label and a calcification."""
+    generator = np.random.default_rng(seed)
+    reference = gaussian_filter(generator.standard_normal(shape), 2)
+    reference *= 0.05 / reference.std()
+    labels = np.digitize(
+        gaussian_filter(generator.standard_normal(shape), 1.5),
+        np.linspace(-0.2, 0.2, 10),
+    )
+    labels[labels == 0] = 11
+    labels[12:15, 11:14, 9:12] = 16
+    reference[labels == 16] = -0.5
+    reconstruction = 0.9 * reference + 0.01 * generator.standard_normal(shape)
+    return reconstruction, reference, np.ones(shape, bool), labels
+
+
+def test_region_nrmse_is_that_of_the_region_alone():
+    reconstruction, reference, mask, labels = labelled_maps()
+    metrics = region_errors(reconstruction, reference, mask, labels)
+    for name, members in (("nrmse_tissue", (7, 8, 9)), ("nrmse_dgm", range(1, 7))):
+        region = np.isin(labels, members)
+        expected = challenge_metrics(reconstruction, reference, region)
+        assert metrics[name] == pytest.approx(expected["nrmse_detrend"], rel=1e-9)
+
+
+def test_blood_includes_its_neighbours():
+    reconstruction, reference, mask, _ = labelled_maps()
+    labels = np.zeros(mask.shape, int)
+    labels[6, 7, 8] = 11
+    cube = np.zeros(mask.shape, bool)
+    cube[5:8, 6:9, 7:10] = True
+    metrics = region_errors(reconstruction, reference, mask, labels)
+    expected = challenge_metrics(reconstruction, reference, cube)["nrmse_detrend"]
+    assert metrics["nrmse_blood"] == pytest.approx(expected, rel=1e-9)
+
+
+def test_dgm_linearity_is_the_deviation_from_slope_one():
+    _, reference, mask, labels = labelled_maps()
+    metrics = region_errors(0.7 * reference + 0.1, reference, mask, labels)
+    assert metrics["dgm_linearity"] == pytest.approx(0.3)
+
+
+def test_calcification_by_hand():
+    shape = (29, 28, 27)
+    labels = np.zeros(shape, int)
+    labels[13:15, 12:14, 13:15] = 16
+    reference = np.where(labels == 16, -0.5, 0.0)
+    # One voxel is missed; the lowest value outside the box of 3 voxels is -0.104, so
+    # what lies below -0.11 in the box belongs to the calcification.
+    reconstruction = np.where(labels == 16, -0.4, 0.0)
+    reconstruction[13, 12, 13] = -0.1
+    reconstruction[13, 12, 9] = -0.104
+    metrics = region_errors(reconstruction, reference, np.ones(shape), labels)
+    assert metrics["calc_moment_dev"] == pytest.approx(8 * 0.5 - 7 * 0.4)
+    rim_voxels = 16**3 - 8**3
+    mean = -0.104 / rim_voxels
+    deviation = math.sqrt(0.104**2 / rim_voxels - mean**2)
+    assert metrics["calc_streak"] == pytest.approx(deviation / 0.4)
+
+
+def test_a_lost_calcification_costs_its_moment():
+    _, reference, mask, labels = labelled_maps()
+    metrics = region_errors(np.ones(mask.shape), reference, mask, labels)
+    assert metrics["calc_moment_dev"] == pytest.approx(27 * 0.5)
+    assert math.isnan(metrics["calc_streak"])
+
+
+def test_missing_regions_are_undefined():
+    reconstruction, reference, mask, _ = labelled_maps()
+    metrics = region_errors(reconstruction, reference, mask, np.zeros(mask.shape))
+    assert all(math.isnan(value) for value in metrics.values())
+
+
+def test_region_statistics():
+    reconstruction, reference, mask, labels = labelled_maps()
+    labels[labels == 3] = 0
+    labels[:3, :3, 0] = 3
+    labels[0, 0, 5] = 12
+    mask[:, :, :3] = False
+    regions = region_statistics(reconstruction, reference, mask, labels)
+    assert [r["label"] for r in regions] == [1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 16]
+    assert regions[-1]["name"] == "calcification"
+    assert regions[-1]["voxels"] == 27
+    assert regions[-1]["reference_mean"] == pytest.approx(-0.5)
+    assert regions[-1]["reference_std"] == pytest.approx(0, abs=1e-12)
+    white_matter = reconstruction[mask & (labels == 8)]
+    assert regions[6]["reconstruction_mean"] == pytest.approx(white_matter.mean())
+    assert regions[6]["reconstruction_std"] == pytest.approx(white_matter.std())
+
+
+def test_agrees_with_the_qsm_ci_scorer():
+    qsm_ci = pytest.importorskip("qsm_ci.qsm_eval")
+    reconstruction, reference, mask, labels = labelled_maps(1)
+    expected, _ = qsm_ci.score_arrays(reconstruction, reference, mask, seg=labels)
+    metrics = challenge_metrics(reconstruction, reference, mask)
+    metrics |= region_errors(reconstruction, reference, mask, labels)
+    assert metrics == pytest.approx(expected, rel=1e-9)
