@@ -1,8 +1,42 @@
 """What a signature answers: a reconstruction, or a refusal."""
 
 import re
+import time
+
+import numpy as np
 
 from spinet_tf.reconstruction import Reconstruction, UnrollReport
+from spinet_tf.serving.signatures import INPUTS
+
+
+class Answering:
+    """Reconstructs one volume as a batch of one, by `predict` of what inherits."""
+
+    def __call__(self, local_field, mask, voxel_size, b0_direction):
+        """Reconstruct one volume.
+
+        Args:
+            local_field: float32 `(x, y, z)` [ppm].
+            mask: `(x, y, z)`, 0 or 1.
+            voxel_size: three floats [mm].
+            b0_direction: three floats, in voxel axes.
+
+        Returns:
+            A `Reconstruction`; its unrolls have no maps unless `iterates` was asked
+            for, and no times.
+
+        Raises:
+            InputError: what `predict` raises.
+        """
+        start = time.monotonic()
+        values = (local_field, mask, voxel_size, b0_direction)
+        results = self.predict(
+            {
+                name: np.asarray(value, np.float32)[np.newaxis]
+                for name, value in zip(INPUTS, values, strict=True)
+            }
+        )
+        return reconstruction_from(results, time.monotonic() - start)
 
 
 def reconstruction_from(results, seconds):

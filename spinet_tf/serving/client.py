@@ -1,10 +1,8 @@
 """Reconstructs on a model server, by TF-Serving's protocol over gRPC."""
 
 import json
-import time
 
 import grpc
-import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
@@ -13,7 +11,7 @@ from tensorflow_serving.apis import (
 )
 
 from spinet_tf.errors import InputError
-from spinet_tf.serving.answers import reconstruction_from
+from spinet_tf.serving.answers import Answering
 from spinet_tf.serving.signatures import DEFAULT_SIGNATURE, INPUTS, UNROLLS_SIGNATURE
 
 UNLIMITED = -1
@@ -41,7 +39,7 @@ RETRIES = {
 }
 
 
-class RemoteReconstructor:
+class RemoteReconstructor(Answering):
     """What `Reconstructor` is, with the work done by a model server.
 
     The server's metadata are asked for first, so that another model is found out
@@ -91,32 +89,6 @@ class RemoteReconstructor:
         self._service = prediction_service_pb2_grpc.PredictionServiceStub(channel)
         self._check_model()
 
-    def __call__(self, local_field, mask, voxel_size, b0_direction):
-        """Reconstruct one volume.
-
-        Args:
-            local_field: float32 `(x, y, z)` [ppm].
-            mask: `(x, y, z)`, 0 or 1.
-            voxel_size: three floats [mm].
-            b0_direction: three floats, in voxel axes.
-
-        Returns:
-            A `Reconstruction`; its unrolls have no maps unless `iterates` was asked
-            for, and no times.
-
-        Raises:
-            InputError: the server refuses the volume, or fails, or takes too long.
-        """
-        start = time.monotonic()
-        values = (local_field, mask, voxel_size, b0_direction)
-        results = self.predict(
-            {
-                name: np.asarray(value, np.float32)[np.newaxis]
-                for name, value in zip(INPUTS, values, strict=True)
-            }
-        )
-        return reconstruction_from(results, time.monotonic() - start)
-
     def predict(self, inputs):
         """Send a batch.
 
@@ -127,7 +99,7 @@ class RemoteReconstructor:
             dict of arrays.
 
         Raises:
-            InputError: as when called.
+            InputError: the server refuses the batch, or fails, or takes too long.
         """
         request = predict_pb2.PredictRequest()
         request.model_spec.name = self._model_name

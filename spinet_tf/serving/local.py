@@ -1,24 +1,22 @@
 """Reconstructs by a SavedModel in this process, in plain TensorFlow."""
 
-import time
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
 from spinet_tf.errors import InputError
 from spinet_tf.field_sidecar import read_json_object
-from spinet_tf.serving.answers import reconstruction_from, refusal
+from spinet_tf.serving.answers import Answering, refusal
 from spinet_tf.serving.saved_model import versions
 from spinet_tf.serving.served_model import ServedModel
-from spinet_tf.serving.signatures import DEFAULT_SIGNATURE, INPUTS, UNROLLS_SIGNATURE
+from spinet_tf.serving.signatures import DEFAULT_SIGNATURE, UNROLLS_SIGNATURE
 
 FACTS = ("Lambda", "P", "Precision", "SolverTolerance")
 NEWER_FACTS = ("AdaptivePenalty", "DipoleAtZero")
 """Which earlier exports may not have."""
 
 
-class SavedModelReconstructor:
+class SavedModelReconstructor(Answering):
     """What `Reconstructor` is, run from a SavedModel; threads may share it.
 
     Args:
@@ -33,33 +31,22 @@ class SavedModelReconstructor:
         self._model = ServedModel(Path(folder), warm_up=False)
         self._signature = UNROLLS_SIGNATURE if iterates else DEFAULT_SIGNATURE
 
-    def __call__(self, local_field, mask, voxel_size, b0_direction):
-        """Reconstruct one volume.
+    def predict(self, inputs):
+        """Reconstruct a batch.
 
         Args:
-            local_field: float32 `(x, y, z)` [ppm].
-            mask: `(x, y, z)`, 0 or 1.
-            voxel_size: three floats [mm].
-            b0_direction: three floats, in voxel axes.
+            inputs: dict of float32 arrays, as the signature takes them.
 
         Returns:
-            A `Reconstruction`; its unrolls have no maps unless `iterates` was asked
-            for, and no times.
+            dict of arrays.
 
         Raises:
-            InputError: the graph refuses the volume, or its result.
+            InputError: the graph refuses the batch, or its result.
         """
-        start = time.monotonic()
-        values = (local_field, mask, voxel_size, b0_direction)
-        inputs = {
-            name: np.asarray(value, np.float32)[np.newaxis]
-            for name, value in zip(INPUTS, values, strict=True)
-        }
         try:
-            results = self._model.run(self._signature, inputs)
+            return self._model.run(self._signature, inputs)
         except tf.errors.OpError as error:
             raise InputError(f"model: {refusal(error)}") from error
-        return reconstruction_from(results, time.monotonic() - start)
 
 
 def newest_version(folder):
