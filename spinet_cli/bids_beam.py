@@ -185,7 +185,7 @@ class _Handler(ModelHandler):
         super().__init__()
         self._folder = folder
         self._iterates = iterates
-        self._dipole_at_zero = details.get("DipoleAtZero")
+        self._dipole_at_zero = details.get("DipoleAtZero", 0.0)
 
     def load_model(self):
         logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -41,7 +41,7 @@ def reconstruct_scan(task, method):
         if task.iterates:
             stack.enter_context(made_folder(task.iterates))
         scan = read_scan(task, method.unrolls)
-        dipole_at_zero = method.details.get("DipoleAtZero")
+        dipole_at_zero = method.details.get("DipoleAtZero", 0.0)
         result = solve_scan(task, method.solve, scan, dipole_at_zero)
         outputs = write_scan(task, scan, result, method.details, messages)
     print(f"data-consistency error  {result.data_consistency:.4f}")
@@ -79,7 +79,7 @@ def read_scan(task, unrolls=0):
     return Scan(dataclasses.replace(field, data=ppm), mask, *geometry, reference)
 
 
-def solve_scan(task, solve, scan, dipole_at_zero=None):
+def solve_scan(task, solve, scan, dipole_at_zero=0.0):
     """Reconstruct what was read.
 
     Args:
@@ -87,7 +87,7 @@ def solve_scan(task, solve, scan, dipole_at_zero=None):
         solve: callable of local field, mask, voxel size and B0 direction that gives a
             `Reconstruction`.
         scan: `Scan`.
-        dipole_at_zero: float, D(0) of the network. Defaults to None: it is not known.
+        dipole_at_zero: float, D(0) of the network. Defaults to 0.
 
     Returns:
         `Reconstruction`, before its reference is subtracted.

@@ -17,6 +17,8 @@ from spinet_tf.field_units import FieldUnits, ppm_per_unit
 from spinet_tf.nifti import NIFTI_SUFFIXES, check_output_path
 from spinet_tf.padding import check_padding
 
+GRPC_SCHEMES = ("dns:", "ipv4:", "ipv6:", "unix:", "unix-abstract:", "vsock:")
+
 
 def run(arguments):
     """Run `spinet-qsm reconstruct`.
@@ -67,19 +69,29 @@ def check_method_flags(arguments):
         )
     if arguments.tls_ca and not arguments.server:
         raise InputError("--tls-ca goes with --server")
-    if arguments.server is not None and not arguments.server.strip():
-        raise InputError("--server: expected HOST:PORT, got nothing")
     for flag, text in (
         ("--server", arguments.server),
         ("--model-name", arguments.model_name),
     ):
         if text and not text.isprintable():
             raise InputError(f"{flag}: expected printable characters, got {text!r}")
+    if arguments.server is not None:
+        _check_address(arguments.server)
     if limit is not None and not 0 < limit < math.inf:
         raise InputError(f"--memory-limit: expected GB > 0, got {limit:g}")
     check_padding(arguments.pad, "--pad")
     if not 0 < arguments.timeout < math.inf:
         raise InputError(f"--timeout: expected seconds > 0, got {arguments.timeout:g}")
+
+
+def _check_address(address):
+    """GRPC would take a missing port for 443, and 99999 for 34463."""
+    if address.startswith(GRPC_SCHEMES):
+        return
+    host, _, port = address.strip().rpartition(":")
+    if not (host and port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
+        got = repr(address) if address.strip() else "nothing"
+        raise InputError(f"--server: expected HOST:PORT, got {got}")
 
 
 def _run_several(arguments):

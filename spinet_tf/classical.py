@@ -39,11 +39,11 @@ def tkd(local_field, mask, kernel, threshold=0.2):
     """
     if not threshold > 0:
         raise InputError(f"threshold: expected a number above 0, got {threshold}")
+    kernel = np.asarray(kernel)
     sign = np.where(kernel < 0, -1, 1)
     divisor = sign * np.maximum(np.abs(kernel), threshold)
     gain = (1 / divisor).astype(np.float32)
-    if kernel[0, 0, 0] == 0:
-        gain[0, 0, 0] = 0
+    gain[..., 0, 0, 0] *= kernel[..., 0, 0, 0] != 0
     return _filter(local_field, mask, gain)
 
 
@@ -73,6 +73,7 @@ def tikhonov(local_field, mask, kernel, weight=0.008):
     """
     if not weight > 0:
         raise InputError(f"weight: expected a number above 0, got {weight}")
+    kernel = np.asarray(kernel)
     return _filter(local_field, mask, kernel / (np.square(kernel) + weight))
 
 

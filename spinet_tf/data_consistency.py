@@ -140,6 +140,7 @@ class DataConsistency(keras.layers.Layer):
         if self.adaptive and mask is None:
             raise ValueError("an adaptive layer needs a mask. Received: mask=None")
         normal = tf.square(kernel)
+        lambda_ = tf.cast(self.penalty.lambda_, normal.dtype)
         settings = SolverSettings(self.tolerance, self.max_iterations, self.transform)
 
         def transformed(volume):
@@ -168,7 +169,7 @@ class DataConsistency(keras.layers.Layer):
             weights = self.penalty(minded)
             difference, spectrum, iterations, residual = solve_weighted(
                 [field, explained],
-                System(normal, self.penalty.lambda_ * weights, emphasis),
+                System(normal, lambda_ * weights, emphasis),
                 FirstGuess(spectrum, minded),
                 settings,
             )

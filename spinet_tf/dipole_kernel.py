@@ -48,13 +48,15 @@ def dipole_kernel(matrix_size, voxel_size, b0_direction, dc_value=0.0):
         dc_value: float, D(0), which the formula leaves undefined. Defaults to 0.
 
     Returns:
-        D, in the dtype of `voxel_size`, `(batch, x, y, z // 2 + 1)`, in [-2/3, 1/3]
-        but for `dc_value`.
+        D, `(batch, x, y, z // 2 + 1)`, in [-2/3, 1/3] but for `dc_value`; in the dtype
+        of `voxel_size`, or float32 for integers.
 
     Reference:
         Salomir et al., Concepts Magn Reson B 2003, doi 10.1002/cmr.b.10083.
     """
     voxel_size = tf.convert_to_tensor(voxel_size)
+    if voxel_size.dtype.is_integer:
+        voxel_size = tf.cast(voxel_size, tf.float32)
     matrix_size = tf.convert_to_tensor(matrix_size, tf.int32)
     b = tf.cast(b0_direction, voxel_size.dtype)
     b = tf.math.divide_no_nan(b, tf.norm(b, axis=-1, keepdims=True))

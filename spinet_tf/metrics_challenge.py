@@ -59,7 +59,7 @@ def inside_mask(reconstruction, reference, mask):
 
 def linear_fit(x, y):
     """Slope and intercept of the least-squares line y = slope * x + intercept."""
-    centred = x - x.mean()
+    centred = _demeaned(x)
     variance = centred @ centred
     if variance < TINY:
         return 0.0, 0.0
@@ -71,8 +71,7 @@ def demeaned_nrmse(reconstruction, reference):
     """Error of the demeaned values [%], without and with a linear fit."""
     if reference.size == 0:
         return math.nan, math.nan
-    reconstruction = reconstruction - reconstruction.mean()
-    reference = reference - reference.mean()
+    reconstruction, reference = _demeaned(reconstruction), _demeaned(reference)
     norm = np.linalg.norm(reference)
     if norm < TINY:
         return math.nan, math.nan
@@ -82,6 +81,14 @@ def demeaned_nrmse(reconstruction, reference):
         return nrmse, nrmse
     detrended = (reconstruction - intercept) / slope
     return nrmse, float(100 * np.linalg.norm(detrended - reference) / norm)
+
+
+def _demeaned(values):
+    centred = values - values.mean()
+    # What rounding leaves of a constant is nothing.
+    if np.linalg.norm(centred) <= 1e-12 * np.linalg.norm(values):
+        return np.zeros_like(centred)
+    return centred
 
 
 def _hfen(reconstruction, reference, mask):
@@ -95,8 +102,7 @@ def _hfen(reconstruction, reference, mask):
 
 
 def _correlation(reconstruction, reference):
-    reconstruction = reconstruction - reconstruction.mean()
-    reference = reference - reference.mean()
+    reconstruction, reference = _demeaned(reconstruction), _demeaned(reference)
     norms = np.linalg.norm(reconstruction) * np.linalg.norm(reference)
     return float(reconstruction @ reference / norms) if norms > TINY else 0.0
 

@@ -41,7 +41,8 @@ def region_errors(reconstruction, reference, mask, segmentation):
         reconstruction: float array `(x, y, z)`, susceptibility [ppm].
         reference: float array `(x, y, z)`, susceptibility [ppm], finite in the mask.
         mask: array `(x, y, z)`, the brain where it is greater than 0.
-        segmentation: integer array `(x, y, z)` of the labels in `REGION_NAMES`.
+        segmentation: integer array `(x, y, z)` of the labels in `REGION_NAMES`; what
+            lies outside the mask does not count.
 
     Returns:
         dict of float: the detrended `nrmse_tissue`, `nrmse_blood` and `nrmse_dgm` [%],
@@ -51,18 +52,18 @@ def region_errors(reconstruction, reference, mask, segmentation):
     """
     mask = np.asarray(mask) > 0
     reconstruction, reference = inside_mask(reconstruction, reference, mask)
-    labels = np.rint(segmentation).astype(int)
+    labels = np.where(mask, np.rint(segmentation).astype(int), 0)
 
     def detrended_nrmse(region):
         return demeaned_nrmse(reconstruction[region], reference[region])[1]
 
     # Veins are thin: their surroundings, where the blooming is, count as well.
-    blood = binary_dilation(mask & (labels == BLOOD), np.ones((3, 3, 3)))
+    blood = binary_dilation(labels == BLOOD, np.ones((3, 3, 3)))
     moment_deviation, streak = _calcification(reconstruction, reference, labels)
     return {
-        "nrmse_tissue": detrended_nrmse(mask & np.isin(labels, TISSUE)),
+        "nrmse_tissue": detrended_nrmse(np.isin(labels, TISSUE)),
         "nrmse_blood": detrended_nrmse(blood),
-        "nrmse_dgm": detrended_nrmse(mask & np.isin(labels, DEEP_GREY_MATTER)),
+        "nrmse_dgm": detrended_nrmse(np.isin(labels, DEEP_GREY_MATTER)),
         "dgm_linearity": _dgm_linearity(reconstruction, reference, labels),
         "calc_moment_dev": moment_deviation,
         "calc_streak": streak,

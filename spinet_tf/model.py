@@ -40,7 +40,7 @@ class SpiNetQSM(keras.Model):
             what N_w sees. Defaults to 0.
         chi_std: float > 0 [ppm], its standard deviation. Defaults to 0.03.
         initial_lambda: float > 0. Defaults to 0.5.
-        initial_p: float in (0, 2]. Defaults to 2.
+        initial_p: float from 0.001 to 2. Defaults to 2.
         learn_p: bool. Defaults to True.
         dc_value: float, D(0). Defaults to 0.
         fill_outside: bool, whether the field outside the mask counts as unknown and

@@ -57,6 +57,11 @@ def save_model(model, path):
     Args:
         model: `SpiNetQSM`.
         path: a `.keras` file.
+
+    Raises:
+        InputError: the name ends otherwise, or the file cannot be written.
     """
+    if Path(path).suffix != ".keras":
+        raise InputError(f"{path}: expected a name that ends in .keras")
     with atomic_path(path) as temporary:
         model.save(temporary)

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+INPUTS = ("local_field", "mask", "voxel_size", "b0_direction")
+
 
 class Problem(NamedTuple):
     """What stays the same over the unrolls.
@@ -54,14 +56,36 @@ def make_problem(inputs, dipole, channels=1, fill_outside=False):
 
     Returns:
         `Problem`.
+
+    Raises:
+        ValueError: an input is missing, or of a shape that does not fit.
     """
-    names = ("local_field", "mask", "voxel_size", "b0_direction")
-    field, mask, voxel_size, b0_direction = (
-        tf.cast(inputs[name], dipole.variable_dtype) for name in names
-    )
+    missing = [name for name in INPUTS if name not in inputs]
+    if missing:
+        raise ValueError(f"inputs: missing {', '.join(missing)}. Received: {[*inputs]}")
+    scan = {name: tf.cast(inputs[name], dipole.variable_dtype) for name in INPUTS}
+    _check_shapes(scan)
+    field, mask, voxel_size, b0_direction = scan.values()
     if fill_outside:
         field *= mask
     if channels == 2:
         field = tf.pad(field, ((0, 0), (0, 0), (0, 0), (0, 0), (0, 1)))
     kernel = dipole.kernel(tf.shape(field)[1:4], voxel_size, b0_direction)
     return Problem(field, kernel, mask, mask * dipole.adjoint(field, kernel))
+
+
+def _check_shapes(scan):
+    """Refuse what would be broadcast, as far as shapes are known."""
+    *size, _ = scan["local_field"].shape.with_rank(5)
+    expected = {
+        "local_field": [*size, 1],
+        "mask": [*size, 1],
+        "voxel_size": [size[0], 3],
+        "b0_direction": [size[0], 3],
+    }
+    for name, shape in expected.items():
+        if not scan[name].shape.is_compatible_with(shape):
+            raise ValueError(
+                f"{name}: expected the shape {tuple(shape)}. "
+                f"Received: {tuple(scan[name].shape)}"
+            )

@@ -19,6 +19,7 @@ from spinet_tf.reconstruction import (
     data_consistency_error,
 )
 from spinet_tf.reconstruction_memory import check_memory, format_size
+from spinet_tf.scan_geometry import check_scan
 from spinet_tf.tiled_denoiser import TiledDenoiser
 
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -81,7 +82,8 @@ class Reconstructor:
         """Reconstruct one volume.
 
         Args:
-            local_field: float32 `(x, y, z)` [ppm].
+            local_field: float32 `(x, y, z)` [ppm]; outside the mask NaN and infinity
+                count as 0.
             mask: `(x, y, z)`, 0 or 1.
             voxel_size: three floats [mm].
             b0_direction: three floats, in voxel axes.
@@ -92,9 +94,10 @@ class Reconstructor:
             A `Reconstruction`.
 
         Raises:
-            InputError: the volume does not fit in memory, or the result is not
-                finite.
+            InputError: an argument is something else, the volume does not fit in
+                memory, or the result is not finite.
         """
+        check_scan(local_field, mask, voxel_size, b0_direction)
         before, held = self._find_memory(), 0
         check_memory(np.shape(local_field), self.model, self.precision, self.memory)
         try:
@@ -110,7 +113,8 @@ class Reconstructor:
     def _reconstruct(self, local_field, mask, voxel_size, b0_direction, progress):
         start = time.monotonic()
         denoise = self._denoise_where(mask)
-        field = np.asarray(local_field, np.float32)[np.newaxis, ..., np.newaxis]
+        field = np.nan_to_num(np.float32(local_field), nan=0, posinf=0, neginf=0)
+        field = field[np.newaxis, ..., np.newaxis]
         mask = np.asarray(mask, np.float32)[np.newaxis, ..., np.newaxis]
         problem = self._prepare(
             {
@@ -196,8 +200,10 @@ def reconstruct_classical(method, local_field, mask, voxel_size, b0_direction):
         A `Reconstruction` without unrolls.
 
     Raises:
-        InputError: the volume does not fit in memory, or the result is not finite.
+        InputError: an argument is something else, the volume does not fit in memory,
+            or the result is not finite.
     """
+    check_scan(local_field, mask, voxel_size, b0_direction)
     matrix_size = np.shape(local_field)
     check_fits_in_memory(
         CLASSICAL_BYTES_PER_VOXEL * math.prod(matrix_size),

@@ -73,8 +73,8 @@ def read_reference(
         choice: "none", "mean", or the path of a mask on the grid of the field.
         field: the image to reconstruct; its place is compared with the region's.
         mask: bool data `(x, y, z)`, the brain.
-        threshold: voxels of the file above it are in the region. Defaults to None:
-            the file must hold only 0 and 1.
+        threshold: voxels of the file above it are in the region, unless it holds only
+            0 and 1. Defaults to None: it must hold only these.
 
     Returns:
         `Reference`.
@@ -87,7 +87,7 @@ def read_reference(
         return Reference(NONE, None, mask.data, None)
     if choice == MEAN:
         return Reference(MEAN, None, mask.data, mask.data)
-    volume = read_mask(choice, threshold)
+    volume = _read_region(choice, threshold)
     check_same_grid(field, volume)
     region = volume.data & mask.data
     inside, voxels = np.count_nonzero(region), np.count_nonzero(volume.data)
@@ -100,3 +100,12 @@ def read_reference(
             stacklevel=2,
         )
     return Reference(REGION, choice, mask.data, region)
+
+
+def _read_region(path, threshold):
+    try:
+        return read_mask(path)
+    except InputError:
+        if threshold is None:
+            raise
+    return read_mask(path, threshold)

@@ -26,4 +26,5 @@ def field_residual(
     kernel = dipole_kernel(np.shape(local_field), *geometry, dc_value)
     volume = np.asarray(susceptibility, np.float32)[np.newaxis, ..., np.newaxis]
     predicted = filter_volume(volume, kernel).numpy()[0, ..., 0]
-    return np.where(np.asarray(mask) > 0, predicted - local_field, np.float32(0))
+    residual = predicted - np.asarray(local_field, np.float32)
+    return np.where(np.asarray(mask) > 0, residual, np.float32(0))

@@ -1,6 +1,8 @@
-"""Voxel size and B0 direction as a person gives them."""
+"""A scan's arrays, voxel size and B0 direction as a person gives them."""
 
 import math
+
+import numpy as np
 
 from spinet_tf.errors import InputError
 
@@ -78,3 +80,33 @@ def normalise_b0_direction(
         got = ", ".join(f"{component:g}" for component in direction)
         raise InputError(f"{name}: expected a vector longer than 0, got {got}")
     return tuple(component / length for component in direction)
+
+
+def check_scan(volume, mask, voxel_size, b0_direction, name="local_field"):
+    """Check what a caller gives for a scan.
+
+    Args:
+        volume: should be real `(x, y, z)`, finite in the mask.
+        mask: should be 0 and 1, of the volume's shape.
+        voxel_size: see `check_voxel_size`.
+        b0_direction: see `normalise_b0_direction`.
+        name: what the caller calls the volume, for the message. Defaults to
+            "local_field".
+
+    Raises:
+        InputError: one of them is something else.
+    """
+    volume, mask = np.asarray(volume), np.asarray(mask)
+    if volume.ndim != 3:
+        raise InputError(f"{name}: expected the axes (x, y, z), got {volume.shape}")
+    if volume.dtype.kind not in "biuf":
+        raise InputError(f"{name}: expected real numbers, got {volume.dtype}")
+    if mask.shape != volume.shape:
+        raise InputError(f"mask: expected the shape {volume.shape}, got {mask.shape}")
+    inside = mask == 1
+    if not (inside | (mask == 0)).all():
+        raise InputError("mask: expected 0 and 1 only")
+    if not np.isfinite(volume[inside]).all():
+        raise InputError(f"{name}: expected finite values in the mask")
+    check_voxel_size(np.ravel(voxel_size), "voxel_size")
+    normalise_b0_direction(np.ravel(b0_direction), "b0_direction")

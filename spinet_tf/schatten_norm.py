@@ -95,7 +95,8 @@ class SchattenNorm(keras.layers.Layer):
     def call(self, difference):
         squared = tf.reduce_sum(tf.square(difference), axis=-1, keepdims=True)
         # `tf.pow` takes five times as long.
-        return tf.exp((self.p / 2 - 1) * tf.math.log(squared + self.epsilon**2))
+        power = tf.cast(self.p / 2 - 1, squared.dtype)
+        return tf.exp(power * tf.math.log(squared + self.epsilon**2))
 
     def get_config(self):
         return {

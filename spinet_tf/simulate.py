@@ -8,6 +8,7 @@ from spinet_tf.available_memory import check_fits_in_memory
 from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.dipole_operator import filter_volume
 from spinet_tf.errors import InputError
+from spinet_tf.scan_geometry import check_scan
 
 BYTES_PER_VOXEL = 50  # measured
 
@@ -30,8 +31,12 @@ def simulate_field(susceptibility, mask, voxel_size, b0_direction, noise=0.0, se
         Local field, float32 `(x, y, z)` [ppm].
 
     Raises:
-        InputError: the volume does not fit in memory, or the field is not finite.
+        InputError: an argument is something else, the volume does not fit in memory,
+            or the field is not finite.
     """
+    check_scan(susceptibility, mask, voxel_size, b0_direction, "susceptibility")
+    if not 0 <= noise < math.inf:
+        raise InputError(f"noise: expected a finite number >= 0, got {noise}")
     shape = np.shape(susceptibility)
     size = " x ".join(str(n) for n in shape)
     check_fits_in_memory(
@@ -50,4 +55,4 @@ def simulate_field(susceptibility, mask, voxel_size, b0_direction, noise=0.0, se
             "susceptibility: its values are too large, the field is not finite"
         )
     noise = noise * np.random.default_rng(seed).standard_normal(field.shape)
-    return np.where(mask > 0, field + noise, 0).astype(np.float32)
+    return np.where(np.asarray(mask) > 0, field + noise, 0).astype(np.float32)

@@ -73,7 +73,7 @@ class ThinGrid:
 
 
 def reconstruct_thin(
-    solve, local_field, mask, voxel_size, b0_direction, dipole_at_zero=None
+    solve, local_field, mask, voxel_size, b0_direction, dipole_at_zero=0.0
 ):
     """Reconstruct a volume with its thick slices interpolated.
 
@@ -85,8 +85,7 @@ def reconstruct_thin(
         voxel_size: three floats [mm].
         b0_direction: three floats, in voxel axes.
         dipole_at_zero: float, D(0) of the network, with which the averaged map's
-            data-consistency error is computed. Defaults to None: it is that of the
-            thin slices.
+            data-consistency error is computed. Defaults to 0.
 
     Returns:
         A `Reconstruction` on the grid of the field.
@@ -107,8 +106,6 @@ def reconstruct_thin(
     field = np.where(thin_mask != 0, grid.interpolate(inside), np.float32(0))
     result = solve(field, thin_mask, grid.voxel_size, b0_direction)
     result = result.with_maps(grid.average)
-    if dipole_at_zero is None:
-        return result
     residual = field_residual(
         *(result.susceptibility, local_field, mask, voxel_size, b0_direction),
         dipole_at_zero,

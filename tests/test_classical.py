@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from spinet_tf.classical import CLASSICAL_METHODS, tikhonov, tkd
+from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.errors import InputError
 from spinet_tf.metrics_challenge import challenge_metrics
 from spinet_tf.phantom import digital_head
@@ -142,3 +143,13 @@ def test_wrong_input_is_named(method):
         method(field, mask, kernel)
     with pytest.raises(InputError, match="above 0, got 0"):
         method(field, mask, half(kernel), 0)
+
+
+def test_mask_is_what_is_above_zero():
+    rng = np.random.default_rng(0)
+    field = rng.standard_normal((6, 7, 8)).astype("float32")
+    kernel = dipole_kernel((6, 7, 8), np.ones((1, 3), "f4"), [[0.0, 0, 1]])[0].numpy()
+    mask = np.where(rng.random(field.shape) < 0.6, 0.25, 0)
+    np.testing.assert_array_equal(
+        tikhonov(field, mask, kernel), tikhonov(field, mask > 0, kernel)
+    )

@@ -11,7 +11,7 @@ from spinet_tf.model_files import save_model
 from spinet_tf.padding import reconstruct_padded
 from spinet_tf.reconstruct import Reconstructor
 from spinet_tf.thick_slices import reconstruct_thin
-from tests.command_line import mask, read, read_json, succeed, write_scan
+from tests.command_line import mask, read, read_json, refused, succeed, write_scan
 from tests.served import server_process
 from tests.web_page import open_page
 
@@ -67,11 +67,8 @@ def test_another_order_of_axes(flags, tmp_path):
     np.testing.assert_allclose(back.get_fdata(), read(tmp_path / "map.nii"), atol=1e-6)
 
 
-@pytest.mark.parametrize(("at", "dipole_at_zero"), [("server", None), ("model", 0.0)])
-def test_thick_slices_with_padding_and_a_report(
-    flags, exported, tmp_path, at, dipole_at_zero
-):
-    """A server does not tell its D(0)."""
+@pytest.mark.parametrize("at", ["server", "model"])
+def test_thick_slices_with_padding_and_a_report(flags, exported, tmp_path, at):
     model, _ = exported
     save_model(model, tmp_path / "small.keras")
     where = {"server": flags["server"], "model": tmp_path / "small.keras"}[at]
@@ -81,9 +78,7 @@ def test_thick_slices_with_padding_and_a_report(
     succeed("reconstruct", **files, **options, output=output, report=report)
     sidecar = read_json(tmp_path / "map.json")
     assert sidecar["VoxelParts"] == [1, 2, 1]
-    solve = functools.partial(
-        reconstruct_thin, Reconstructor(model), dipole_at_zero=dipole_at_zero
-    )
+    solve = functools.partial(reconstruct_thin, Reconstructor(model))
     expected = reconstruct_padded(
         *(solve, 6, False),
         *(read(flags["field"]), mask(), sidecar["VoxelSize"], sidecar["B0Direction"]),
@@ -94,3 +89,10 @@ def test_thick_slices_with_padding_and_a_report(
     page = open_page(report)
     for k, unroll in enumerate(expected.unrolls, start=1):
         assert page.row(str(k))[2] == str(unroll.iterations)
+
+
+@pytest.mark.parametrize("server", ["host", "host:", "host:99999", ":80", "host:0"])
+def test_an_address_without_a_port(flags, tmp_path, server):
+    message = f"--server: expected HOST:PORT, got '{server}'"
+    changed = {**flags, "server": server, "output": tmp_path / "map.nii"}
+    refused(tmp_path, message, "reconstruct", **changed)

@@ -188,3 +188,11 @@ def test_batch_dot_is_the_real_part_for_each_sample():
     )
     expected = [np.vdot(x, y).real for x, y in zip(a, b, strict=True)]
     np.testing.assert_allclose(batch_dot(tf.constant(a), tf.constant(b)), expected)
+
+
+def test_a_lone_right_side_that_is_not_finite_gives_nan():
+    matrices, rhs = systems(batch=1)
+    rhs[0, 3] = np.nan
+    solution = conjugate_gradient(product(matrices), rhs)
+    assert np.isnan(solution.value).all()
+    assert np.isnan(solution.relative_residual[0])

@@ -192,6 +192,8 @@ def test_config_round_trip():
         keras.saving.serialize_keras_object(layer)
     )
     assert copy.get_config() == layer.get_config()
+    assert (copy.mm_steps, copy.tolerance, copy.max_iterations) == (2, 1e-5, 17)
+    assert copy.adaptive
     assert float(copy.penalty.p) == pytest.approx(1.1)
     with pytest.raises(ValueError, match="mm_steps=0"):
         DataConsistency(mm_steps=0)

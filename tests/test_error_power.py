@@ -161,3 +161,8 @@ def test_emphasis_is_the_power_of_errors_over_that_of_a_denoiser(coloured):
     for sample in range(2):
         expected = (white[sample] ** 2 * cubed + coloured**2) / 0.01**2
         np.testing.assert_allclose(squared[sample], expected, rtol=1e-12)
+
+
+def test_coloured_errors_do_not_pass_for_white_ones():
+    white, _ = deviations(*fields((0.001, 0.001), (0.02, 0.01), sources=0.0))
+    np.testing.assert_allclose(white, 0.001, rtol=0.6)

@@ -183,3 +183,11 @@ def test_smooth_noise_of_a_length_like_the_grids(size):
         assert noise.std() == pytest.approx(1, abs=1e-3)
         assert np.abs(noise).max() < 4
         assert np.abs(np.diff(noise, axis=0)).max() < 8 / size
+
+
+def test_half_of_the_directions_are_within_40_degrees():
+    found = np.array([random_b0_direction(Seeds([3, i])).numpy() for i in range(400)])
+    degrees = np.degrees(np.arccos(found[:, 2]))
+    near = degrees <= 40
+    assert 0.5 < near.mean() < 0.68  # half, and 12% of the others
+    assert np.histogram(degrees[near], [0, 25, 40])[0].min() > 60

@@ -100,3 +100,18 @@ def test_the_example_tells_of_a_file_that_is_cut(tmp_path):
             assert re.search("damaged|not a SpiNet-QSM file", str(error))
         else:
             assert share > 0.5
+
+
+@pytest.mark.parametrize(
+    ("voxel_size", "b0_direction", "message"),
+    [
+        ((1, np.inf, 1), B0_DIRECTION, "voxel size"),
+        ((1, 0, 1), B0_DIRECTION, "voxel size"),
+        (VOXEL_SIZE, (0, np.nan, 1), "B0 direction"),
+        (VOXEL_SIZE, (0, 0, 0), "B0 direction"),
+    ],
+)
+def test_the_example_refuses_a_geometry_that_is_none(voxel_size, b0_direction, message):
+    volume = np.ones(SIZE)
+    with pytest.raises(ValueError, match=message):
+        reconstruct("unread.tflite", volume, volume, voxel_size, b0_direction)

@@ -204,3 +204,13 @@ def test_challenge_of_a_constant_reference_is_undefined():
     assert metrics["correlation"] == 0
     empty = challenge_metrics(reconstruction, reconstruction, np.zeros(SHAPE))
     assert all(math.isnan(value) for value in empty.values())
+
+
+def test_what_rounding_leaves_of_a_constant_is_nothing():
+    noise = np.random.default_rng(0).standard_normal(SHAPE)
+    constant, mask = np.full(SHAPE, 0.1), np.ones(SHAPE)
+    metrics = challenge_metrics(noise, constant, mask)
+    assert math.isnan(metrics["nrmse"]) and math.isnan(metrics["nrmse_detrend"])
+    assert metrics["correlation"] == 0
+    metrics = challenge_metrics(constant, noise, mask)
+    assert metrics["nrmse_detrend"] == pytest.approx(100)

@@ -107,3 +107,67 @@ def test_agrees_with_the_qsm_ci_scorer():
     metrics = challenge_metrics(reconstruction, reference, mask)
     metrics |= region_errors(reconstruction, reference, mask, labels)
     assert metrics == pytest.approx(expected, rel=1e-9)
+
+
+def test_blood_outside_the_mask_does_not_count():
+    reconstruction, reference, mask, _ = labelled_maps()
+    labels = np.zeros(mask.shape, int)
+    labels[6, 7, 8] = 11
+    expected = region_errors(reconstruction, reference, mask, labels)
+    labels[20, 12, 12], mask[20, 12, 12] = 11, False
+    found = region_errors(reconstruction, reference, mask, labels)
+    assert found["nrmse_blood"] == pytest.approx(expected["nrmse_blood"], rel=1e-9)
+
+
+def test_labels_that_are_whole_but_for_rounding():
+    maps = labelled_maps()
+    labels = maps[3] * (1 - 1e-6)  # as a scaled NIfTI file gives them
+    for function in (region_errors, region_statistics):
+        assert function(*maps[:3], labels) == function(*maps)
+
+
+def test_ten_voxels_are_a_region():
+    reconstruction, reference, mask, _ = labelled_maps()
+    labels = np.zeros(mask.shape, int)
+    labels[3, 3, 2:12], labels[9, 9, 2:11] = 7, 8
+    found = region_statistics(reconstruction, reference, mask, labels)
+    assert [(r["label"], r["voxels"]) for r in found] == [(7, 10)]
+
+
+def calcified(corner=(13, 12, 13), shape=(29, 28, 27)):
+    labels = np.zeros(shape, int)
+    labels[tuple(slice(c, c + 2) for c in corner)] = 16
+    return labels, np.where(labels == 16, -0.5, 0.0)
+
+
+def test_a_calcification_at_the_edge_of_the_volume():
+    metrics = []
+    for corner in ((1, 12, 13), (13, 12, 13)):
+        labels, reference = calcified(corner)
+        reconstruction = np.where(labels == 16, -0.4, 0.0)
+        metrics.append(
+            region_errors(reconstruction, reference, np.ones(labels.shape), labels)
+        )
+    for found in metrics:
+        assert found["calc_moment_dev"] == pytest.approx(8 * 0.1)
+
+
+def test_streaks_below_all_thresholds():
+    labels, reference = calcified()
+    reconstruction = np.where(labels == 16, -5.0, 0.0)
+    reconstruction[13, 12, 8] = -4.0  # nothing above -3.5 is clear of this
+    found = region_errors(reconstruction, reference, np.ones(labels.shape), labels)
+    assert found["calc_moment_dev"] == pytest.approx(8 * 4.5)
+
+
+def test_a_nucleus_outside_the_mask_does_not_count():
+    labels = np.zeros((12, 12, 12), int)
+    labels[1:3], labels[4:6], labels[7:9] = 1, 2, 3
+    reference = np.select([labels == n for n in (1, 2, 3)], [0.1, 0.2, 0.15])
+    reconstruction = np.select([labels == n for n in (1, 2, 3)], [0.1, 0.3, 0.2])
+    slopes = []
+    for seen in ((1, 2, 3), (1, 2), (1,)):
+        mask = np.isin(labels, (0, *seen))
+        metrics = region_errors(reconstruction, reference, mask, labels)
+        slopes.append(metrics["dgm_linearity"])
+    assert slopes == pytest.approx([1, 1, math.nan], nan_ok=True)

@@ -271,3 +271,28 @@ def test_unroll_reports_the_solver():
 def test_bad_arguments_name_themselves(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
         SpiNetQSM(**bad)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("mask", lambda x: x[:, :1]),
+        ("mask", lambda x: x[:1]),
+        ("local_field", lambda x: x[..., 0]),
+        ("voxel_size", lambda x: x[:1]),
+        ("voxel_size", lambda x: x[0]),
+        ("b0_direction", lambda x: x[:, :2]),
+    ],
+)
+def test_inputs_are_not_broadcast(name, change):
+    inputs = scan()
+    inputs[name] = change(inputs[name])
+    with pytest.raises(ValueError, match=name if name != "local_field" else "rank 5"):
+        small_model()(inputs)
+
+
+def test_a_missing_input_is_named():
+    inputs = scan()
+    del inputs["mask"]
+    with pytest.raises(ValueError, match="inputs: missing mask"):
+        small_model()(inputs)

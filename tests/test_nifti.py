@@ -114,8 +114,9 @@ def test_binary_mask(tmp_path, dtype):
 
 def test_mask_with_rounded_scaling(tmp_path):
     stored = np.zeros(SHAPE, np.int16)
-    stored[1:3] = 32767
-    path = write_nifti(tmp_path / "mask.nii", stored, scl_slope=1 / 32767)
+    stored[1:3] = 41
+    path = write_nifti(tmp_path / "mask.nii", stored, scl_slope=1 / 41)
+    assert read_volume(path).data.max() != 1
     np.testing.assert_array_equal(read_mask(path).data, stored > 0)
 
 

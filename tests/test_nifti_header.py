@@ -187,3 +187,31 @@ def test_forms_that_are_upside_down(tmp_path):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             read_volume(tmp_path / "a.nii")
+
+
+def test_no_sign_of_the_third_axis_is_a_positive_one(tmp_path):
+    affine = np.diag([-0.7, -0.7, 3.0, 1.0])
+    image = nibabel.Nifti1Image(DATA, None)
+    image.set_qform(affine, 1)
+    image.to_filename(tmp_path / "b.nii")
+    content = bytearray((tmp_path / "b.nii").read_bytes())
+    content[76:80] = np.float32(0).tobytes()  # pixdim[0], as many programs leave it
+    (tmp_path / "a.nii").write_bytes(content)
+    volume = read_volume(tmp_path / "a.nii")
+    np.testing.assert_allclose(
+        volume.affine, np.diag([-0.7, -0.7, 3.0, 1.0]), atol=1e-6
+    )
+
+
+def test_units_and_checks_are_of_the_qform_too(tmp_path):
+    affine = AFFINE.copy()
+    affine[:3] *= 1e-3
+    image = nibabel.Nifti1Image(DATA, affine)
+    image.set_sform(affine, 1)
+    image.set_qform(affine, 1)
+    image.header.set_xyzt_units("meter")
+    image.to_filename(tmp_path / "a.nii")
+    np.testing.assert_allclose(read_volume(tmp_path / "a.nii").qform, AFFINE, rtol=1e-4)
+    path = write_nifti(tmp_path / "b.nii", qform_code=1, sform_code=1, qoffset_x=np.nan)
+    with pytest.raises(InputError, match="NaN"):
+        read_volume(path)

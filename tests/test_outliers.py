@@ -124,3 +124,11 @@ def test_a_layer_leaves_out_what_nothing_explains_and_keeps_what_a_source_does()
     )
     harm = np.linalg.norm(found - right)
     assert harm < 0.2 * np.linalg.norm(without - plain)
+
+
+def test_deviations_are_those_of_a_normal_variable():
+    misfit, mask = noise((0.004,))
+    misfit[0, 6, 6, 6], misfit[0, 8, 8, 8] = 7.5 * 0.004, 13 * 0.004
+    found = trust(misfit, mask)[0, ..., 0]
+    assert found[6, 6, 6] == 1
+    assert 0 < found[8, 8, 8] < 1

@@ -219,3 +219,8 @@ def test_pad_that_cannot_be(scan, tmp_path, monkeypatch, pad, message):
 
 def relative_difference(x, reference):
     return np.linalg.norm(x - reference) / np.linalg.norm(reference)
+
+
+def test_rounding_of_a_voxel_size_adds_no_voxel():
+    edge = float(np.float32(0.7))  # a little less than 0.7
+    assert PaddedGrid((8, 8, 8), (edge,) * 3, 7.0).size == (28, 28, 28)

@@ -12,7 +12,11 @@ from spinet_tf import SpiNetQSM
 from spinet_tf.available_memory import Memory
 from spinet_tf.errors import InputError
 from spinet_tf.reconstruct import Reconstructor
-from spinet_tf.reconstruction_memory import check_memory, memory_needed
+from spinet_tf.reconstruction_memory import (
+    check_memory,
+    feature_map_budget,
+    memory_needed,
+)
 from spinet_tf.tiles import plan_tiles, smallest_n_bytes
 
 
@@ -95,7 +99,7 @@ def test_memory_that_was_given_back_is_not_counted(monkeypatch):
     mask = np.ones((8, 8, 8))
     scan = 0.01 * mask, mask, (1, 1, 1), (0, 0, 1)
     with pytest.raises(InputError, match="not finite"):
-        reconstructor(np.nan * mask, *scan[1:])
+        reconstructor(1e38 * mask, *scan[1:])
     process.rss -= 4 * 10**6
     reconstructor(*scan)
     assert reconstructor.memory.reusable == 6 * 10**6
@@ -127,3 +131,10 @@ def test_tiles_are_taken_where_the_whole_volume_does_not_fit(monkeypatch):
     np.testing.assert_allclose(
         results[1], results[0], rtol=0, atol=1e-5 * np.abs(results[0]).max()
     )
+
+
+def test_feature_maps_get_what_the_solve_leaves():
+    left = types.SimpleNamespace(left=lambda: 10**10)
+    budget = feature_map_budget((100, 100, 100), left)
+    assert budget == pytest.approx(0.8 * 10**10 - 16 * 4 * 10**6)
+    assert memory_needed((100, 100, 100), small_network()) == 40 * 4 * 10**6

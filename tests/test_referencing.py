@@ -142,3 +142,14 @@ def test_output_that_is_the_region(scan, flags, tmp_path):
     flags = {**flags, "method": "tkd", "reference": path, "output": path}
     message = "csf.nii: would replace the input"
     refused(tmp_path, message, "reconstruct", **flags)
+
+
+def test_a_threshold_is_not_for_a_region_of_0_and_1(flags, tmp_path):
+    """The brain mask may hold 0 and 255, and the region 0 and 1."""
+    brain = write(tmp_path / "brain.nii", 255 * mask().astype(np.uint8))
+    region = mask().copy()
+    region[:9] = False
+    path = write(tmp_path / "region.nii", region.astype(np.uint8))
+    flags = {**flags, "method": "tkd", "mask": brain, "output": tmp_path / "m.nii"}
+    succeed("reconstruct", **flags, reference=path, mask_threshold=127)
+    assert read_json(tmp_path / "m.json")["ReferenceVoxels"] == region.sum()

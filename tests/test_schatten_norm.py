@@ -76,8 +76,20 @@ def test_initial_values_round_trip_and_learn_p():
     assert float(norm.lambda_) == pytest.approx(0.0378)
     assert float(norm.p) == pytest.approx(1.5838)
     assert [v.name for v in norm.trainable_variables] == ["log_weight"]
-    copy = SchattenNorm.from_config(norm.get_config())
-    assert copy.get_config() == norm.get_config()
+    arguments = {"initial_lambda": 0.2, "initial_p": 1.5, "epsilon": 1e-4}
+    arguments["learn_p"] = False
+    copy = SchattenNorm.from_config(SchattenNorm(**arguments).get_config())
+    config = copy.get_config()
+    assert {name: config[name] for name in arguments} == arguments
+
+
+def test_weights_have_the_dtype_of_the_difference():
+    """Whatever that of the variables, which a global policy may set."""
+    for dtype in ("float32", "float64"):
+        difference = tf.fill((1, 2, 2, 2, 1), tf.constant(0.1, dtype))
+        for variables in ("float32", "float64"):
+            norm = SchattenNorm(initial_p=1.5, dtype=variables)
+            assert norm(difference).dtype == dtype
 
 
 @pytest.mark.parametrize(

@@ -172,3 +172,11 @@ def test_an_image_without_affine_lies_where_its_mask_does():
     assert placed.affine is placed.qform is affine
     located = volume(data, affine)
     assert located.placed_like(volume(data > 0)) is located
+
+
+def test_same_grid_goes_by_the_smallest_edge():
+    affine = np.diag([0.7, 0.7, 3.0, 1.0])
+    moved = affine.copy()
+    moved[0, 3] += 0.015
+    with pytest.raises(InputError, match="voxels lie up to 0.015 mm apart"):
+        check_same_grid(volume(affine=affine), volume(affine=moved))

@@ -157,3 +157,12 @@ def test_residual_is_that_of_the_whole_volume(grid):
         np.linalg.norm(np.reshape(v, (2, -1)), axis=1) for v in (volume - image, volume)
     ]
     np.testing.assert_allclose(solved.relative_residual, norms[0] / norms[1], rtol=1e-9)
+
+
+def test_the_preconditioner_solves_for_uniform_weights_at_once():
+    rhs, weights, normal, _ = problem("mixed")
+    emphasis = random_emphasis(rhs.shape[1:4])
+    weights = np.ones_like(weights) * np.array([0.1, 2.0]).reshape(2, 1, 1, 1, 1)
+    system = System(normal, tf.constant(weights), emphasis)
+    solved = solve_weighted(right_side(rhs), system, None, SolverSettings(1e-9, 50))
+    assert solved.iterations.numpy().tolist() == [1, 1]

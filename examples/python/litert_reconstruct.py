@@ -72,10 +72,10 @@ def reconstruct(path, local_field, mask, voxel_size, b0_direction, threads=None)
         raise ValueError("the mask is empty")
     if not np.isfinite(local_field).all():
         raise ValueError("the field holds NaN or infinity")
-    if not np.all(np.asarray(voxel_size) > 0):
-        raise ValueError(f"the voxel size {voxel_size} is not positive")
-    if not np.any(b0_direction):
-        raise ValueError("the B0 direction is zero")
+    if not (np.isfinite(voxel_size).all() and np.all(np.asarray(voxel_size) > 0)):
+        raise ValueError(f"the voxel size {voxel_size} is not positive and finite")
+    if not (np.isfinite(b0_direction).all() and np.any(b0_direction)):
+        raise ValueError(f"the B0 direction {b0_direction} is no direction")
     matrix_size = read_metadata(path)["matrix_size"]
     field, inside = pad(local_field, matrix_size)
     run = Interpreter(path, num_threads=threads).get_signature_runner("serving_default")

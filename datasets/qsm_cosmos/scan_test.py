@@ -1,0 +1,37 @@
+"""Scans of `qsm_cosmos`: what counts of them, and which files are whose."""
+
+import numpy as np
+
+from datasets.qsm_cosmos.mat_layout import MatFolder
+from datasets.qsm_cosmos.scan import make_scan
+from spinet_tf.field_units import FieldUnits
+from spinet_tf.volume import Volume
+
+
+def test_what_is_outside_the_mask_counts_for_nothing():
+    rng = np.random.default_rng(0)
+    mask = np.zeros((12, 11, 10), bool)
+    mask[3:9, 3:8, 3:7] = True
+    chi, field = (
+        (0.03 * rng.standard_normal(mask.shape)).astype("float32") for _ in range(2)
+    )
+    chi[~mask] = 1e3  # as streaks outside are
+    scan = make_scan(
+        Volume(chi, None, "chi"),
+        Volume(field, None, "field"),
+        Volume(mask, None, "mask"),
+        (1, 1, 1),
+        (0, 0, 1),
+        FieldUnits(),
+    )
+    assert (scan.local_field[~mask] == 0).all()
+    np.testing.assert_array_equal(scan.local_field[mask], field[mask])
+    assert (scan.susceptibility[~mask] == 0).all()
+
+
+def test_a_subject_whose_name_begins_another(tmp_path):
+    for name in ("sub-1.mat", "sub-1_run-2.mat", "sub-10.mat"):
+        (tmp_path / name).touch()
+    folder = MatFolder(tmp_path, (1, 1, 1), (0, 0, 1))
+    found = [scan.path.name for scan in folder.scans("sub-1")]
+    assert sorted(found) == ["sub-1.mat", "sub-1_run-2.mat"]

@@ -1,0 +1,41 @@
+"""A field outside the mask, filled in with what is predicted there."""
+
+import numpy as np
+import tensorflow as tf
+
+from spinet_tf.data_consistency import DataConsistency
+from spinet_tf.dipole_operator import filter_volume
+from spinet_tf.filled_field import predict_field
+from spinet_tf.schatten_norm import SchattenNorm
+from tests.test_data_consistency import half_masks, layer_inputs
+
+
+def test_sources_outside_the_mask_make_no_field():
+    _, kernel, chi, _ = layer_inputs()
+    mask = tf.constant(half_masks(chi.shape))
+    found = predict_field(chi, mask, kernel).volume
+    np.testing.assert_allclose(found, filter_volume(mask * chi, kernel), atol=1e-12)
+
+
+def test_z_outside_the_mask_explains_nothing_inside():
+    field, kernel, chi, denoised = layer_inputs()
+    mask = tf.constant(half_masks(chi.shape))
+    penalty = SchattenNorm(0.1, 2.0, dtype="float64")
+    layer = DataConsistency(1, 1e-13, 300, penalty, dtype="float64")
+    filled = mask * field + (1 - mask) * filter_volume(mask * denoised, kernel)
+    expected = layer(filled, kernel, chi, denoised).susceptibility
+    found = layer(mask * field, kernel, chi, denoised, mask).susceptibility
+    np.testing.assert_allclose(found, expected, atol=1e-10)
+
+
+def test_a_trust_that_is_given_is_used():
+    field, kernel, chi, denoised = layer_inputs()
+    mask = tf.constant(half_masks(chi.shape))
+    trust = 0.5 * mask
+    penalty = SchattenNorm(0.1, 2.0, dtype="float64")
+    layer = DataConsistency(1, 1e-13, 300, penalty, dtype="float64")
+    filled = trust * field + (1 - trust) * filter_volume(mask * denoised, kernel)
+    expected = layer(filled, kernel, chi, denoised).susceptibility
+    found = layer(mask * field, kernel, chi, denoised, mask, trust=trust)
+    np.testing.assert_allclose(found.susceptibility, expected, atol=1e-10)
+    np.testing.assert_array_equal(found.trust, trust)
