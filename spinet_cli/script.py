@@ -54,8 +54,6 @@ def _run(run):
         _stop(error, BAD_INPUT)
     except OSError as error:
         _stop(error, BAD_INPUT)
-    except MemoryError:
-        _stop("the machine has not enough memory for this", BAD_INPUT)
     except FloatingPointError as error:
         _stop(error, FAILED)
     except KeyboardInterrupt:

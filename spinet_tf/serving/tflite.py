@@ -6,6 +6,7 @@ as a loop that stops when it has converged. Voxel size and B0 direction are inpu
 """
 
 import contextlib
+import math
 import tempfile
 from numbers import Integral
 
@@ -30,6 +31,7 @@ from spinet_tf.serving.signatures import DEFAULT_SIGNATURE, reconstruction
 
 METADATA = "spinet_qsm"
 SMALLEST_SIZE = 8
+MOST_VOXELS = 512**3  # more would not fit on what such files are for
 VARIANTS = ("float32", "float16")
 
 
@@ -77,7 +79,7 @@ def checked_size(size):
     """A matrix size that a file can be written for.
 
     Args:
-        size: three integers of at least 8: voxels along x, y, z.
+        size: three integers of at least 8: voxels along x, y, z; 512^3 at most in all.
 
     Returns:
         Tuple of three int.
@@ -95,6 +97,8 @@ def checked_size(size):
             f"sizes: expected three integers of at least {SMALLEST_SIZE} for each "
             f"size, got {size}"
         )
+    if math.prod(size) > MOST_VOXELS:
+        raise InputError(f"sizes: expected at most {MOST_VOXELS} voxels, got {size}")
     return tuple(int(n) for n in size)
 
 
