@@ -102,9 +102,8 @@ def _entry(thing):
     for section in thing.docstring.parse("google", **RETURNS):
         parts.append(_section(section) + "\n")
     if thing.is_class:
-        parts += [
-            _method(member) for member in thing.members.values() if _shown(member)
-        ]
+        members = {**thing.inherited_members, **thing.members}
+        parts += [_method(member) for member in members.values() if _shown(member)]
     return "\n".join(parts)
 
 

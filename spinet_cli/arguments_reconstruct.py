@@ -52,7 +52,7 @@ def add_reconstruct(parser):
         default="none",
         metavar="none|mean|FILE",
         help="subtract the mean of the brain mask, or that inside the mask FILE on the "
-        "same grid, such as CSF; default none",
+        "same grid, such as CSF, of 0 and 1 or above --mask-threshold; default none",
     )
 
     add_method(parser)

@@ -35,7 +35,7 @@ def add_mask_threshold(parser):
         "--mask-threshold",
         type=float,
         metavar="T",
-        help="for a probability mask, or reference: inside is above T",
+        help="for a probability mask: inside is above T",
     )
 
 

@@ -88,8 +88,8 @@ def _check_address(address):
     """GRPC would take a missing port for 443, and 99999 for 34463."""
     if address.startswith(GRPC_SCHEMES):
         return
-    host, _, port = address.strip().rpartition(":")
-    if not (host and port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
+    parts = re.fullmatch(r"([^:\s]+|\[[^\s\]]+\]):([0-9]{1,5})", address)
+    if not (parts and 1 <= int(parts[2]) <= 65535):
         got = repr(address) if address.strip() else "nothing"
         raise InputError(f"--server: expected HOST:PORT, got {got}")
 

@@ -77,13 +77,19 @@ def read_volume(path: str | os.PathLike) -> Volume:
         ) from error
 
 
-def read_mask(path: str | os.PathLike, threshold: float | None = None) -> Volume:
+def read_mask(
+    path: str | os.PathLike,
+    threshold: float | None = None,
+    binary_as_it_is: bool = False,
+) -> Volume:
     """A brain mask from a file.
 
     Args:
         path: as for `read_volume`.
         threshold: voxels above it are inside. Defaults to None: the file must hold
             only 0 and 1.
+        binary_as_it_is: whether the threshold is not for a file of 0 and 1. Defaults
+            to False.
 
     Returns:
         Volume with bool data.
@@ -101,6 +107,8 @@ def read_mask(path: str | os.PathLike, threshold: float | None = None) -> Volume
         raise InputError(f"{name}: {bad} voxels of the mask are NaN or infinite")
     # A stored slope such as 1/32767 gives 1 but for rounding.
     binary = np.isclose(values, 0, atol=1e-5) | np.isclose(values, 1, atol=1e-5)
+    if binary_as_it_is and binary.all():
+        threshold = None
     if threshold is None and not binary.all():
         raise InputError(
             f"{name}: a mask holds only 0 and 1, this has values from"

@@ -113,7 +113,9 @@ class Reconstructor:
     def _reconstruct(self, local_field, mask, voxel_size, b0_direction, progress):
         start = time.monotonic()
         denoise = self._denoise_where(mask)
-        field = np.nan_to_num(np.float32(local_field), nan=0, posinf=0, neginf=0)
+        field = np.asarray(local_field, np.float32)
+        if not np.isfinite(field).all():  # outside the mask
+            field = np.nan_to_num(field, nan=0, posinf=0, neginf=0)
         field = field[np.newaxis, ..., np.newaxis]
         mask = np.asarray(mask, np.float32)[np.newaxis, ..., np.newaxis]
         problem = self._prepare(

@@ -87,7 +87,7 @@ def read_reference(
         return Reference(NONE, None, mask.data, None)
     if choice == MEAN:
         return Reference(MEAN, None, mask.data, mask.data)
-    volume = _read_region(choice, threshold)
+    volume = read_mask(choice, threshold, binary_as_it_is=True)
     check_same_grid(field, volume)
     region = volume.data & mask.data
     inside, voxels = np.count_nonzero(region), np.count_nonzero(volume.data)
@@ -100,12 +100,3 @@ def read_reference(
             stacklevel=2,
         )
     return Reference(REGION, choice, mask.data, region)
-
-
-def _read_region(path, threshold):
-    try:
-        return read_mask(path)
-    except InputError:
-        if threshold is None:
-            raise
-    return read_mask(path, threshold)

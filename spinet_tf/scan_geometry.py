@@ -106,7 +106,13 @@ def check_scan(volume, mask, voxel_size, b0_direction, name="local_field"):
     inside = mask == 1
     if not (inside | (mask == 0)).all():
         raise InputError("mask: expected 0 and 1 only")
-    if not np.isfinite(volume[inside]).all():
-        raise InputError(f"{name}: expected finite values in the mask")
-    check_voxel_size(np.ravel(voxel_size), "voxel_size")
-    normalise_b0_direction(np.ravel(b0_direction), "b0_direction")
+    with np.errstate(over="ignore"):  # what float32 does not hold is infinite
+        finite = np.isfinite(volume.astype(np.float32, copy=False))
+    if not (finite | ~inside).all():
+        raise InputError(f"{name}: expected finite float32 values in the mask")
+    for vector, called in ((voxel_size, "voxel_size"), (b0_direction, "b0_direction")):
+        values = np.asarray(vector)
+        if values.shape != (3,) or values.dtype.kind not in "iuf":
+            raise InputError(f"{called}: expected three numbers, got {vector!r:.100}")
+    check_voxel_size(voxel_size, "voxel_size")
+    normalise_b0_direction(b0_direction, "b0_direction")

@@ -37,6 +37,8 @@ def simulate_field(susceptibility, mask, voxel_size, b0_direction, noise=0.0, se
     check_scan(susceptibility, mask, voxel_size, b0_direction, "susceptibility")
     if not 0 <= noise < math.inf:
         raise InputError(f"noise: expected a finite number >= 0, got {noise}")
+    if not np.isfinite(susceptibility).all():  # sources outside the mask count, too
+        raise InputError("susceptibility: expected finite values")
     shape = np.shape(susceptibility)
     size = " x ".join(str(n) for n in shape)
     check_fits_in_memory(

@@ -91,8 +91,16 @@ def test_thick_slices_with_padding_and_a_report(flags, exported, tmp_path, at):
         assert page.row(str(k))[2] == str(unroll.iterations)
 
 
-@pytest.mark.parametrize("server", ["host", "host:", "host:99999", ":80", "host:0"])
+@pytest.mark.parametrize(
+    "server", ["host", "host:", "host:99999", ":80", "host:0", "::1", " a:1"]
+)
 def test_an_address_without_a_port(flags, tmp_path, server):
     message = f"--server: expected HOST:PORT, got '{server}'"
     changed = {**flags, "server": server, "output": tmp_path / "map.nii"}
     refused(tmp_path, message, "reconstruct", **changed)
+
+
+@pytest.mark.parametrize("form", ["dns:///{}", "ipv4:{}", "{}"])
+def test_forms_of_an_address(flags, tmp_path, form):
+    changed = {**flags, "server": form.format(flags["server"])}
+    succeed("reconstruct", **changed, output=tmp_path / "map.nii")

@@ -43,14 +43,21 @@ def solve(request, network):
         ("volume", lambda x: x[0], "(local_field|susceptibility): .* axes .*7, 9"),
         ("volume", lambda x: x + 1j, "(local_field|susceptibility): .* real .*complex"),
         ("volume", lambda x: x + np.nan, "(local_field|susceptibility): .* finite"),
+        (
+            "volume",
+            lambda x: x.astype(float) + 1e39,
+            "(local_field|susceptibility): .* float32",
+        ),
         ("mask", lambda x: x[:1], r"mask: expected the shape \(8, 7, 9\), got \(1, 7"),
         ("mask", lambda x: x / 2, "mask: expected 0 and 1"),
         ("mask", lambda x: -x, "mask: expected 0 and 1"),
         ("voxel_size", lambda x: (1, 1, np.nan), "voxel_size: .* got 1, 1, nan"),
         ("voxel_size", lambda x: (1, 1, -2), "voxel_size: .* got 1, 1, -2"),
-        ("voxel_size", lambda x: 1.0, "voxel_size: expected three .* got 1"),
+        ("voxel_size", lambda x: 1.0, "voxel_size: expected three numbers, got 1"),
         ("b0_direction", lambda x: (0, 0, 0), "b0_direction: .* longer than 0"),
-        ("b0_direction", lambda x: (0, 1), "b0_direction: .* got 0, 1"),
+        ("b0_direction", lambda x: (0, 1), "b0_direction: .* got .0, 1"),
+        ("b0_direction", lambda x: [x], "b0_direction: expected three numbers"),
+        ("voxel_size", lambda x: ("a", 1, 1), "voxel_size: expected three numbers"),
     ],
 )
 def test_refused(solve, name, change, message):
@@ -68,6 +75,13 @@ def test_what_is_not_finite_outside_the_mask_counts_as_zero(network, bad):
     found = network(*given.values())
     np.testing.assert_array_equal(found.susceptibility, expected.susceptibility)
     assert found.data_consistency == expected.data_consistency
+
+
+def test_a_source_that_is_not_finite_is_one_outside_the_mask_too():
+    given = scan()
+    given["volume"][0, 0, 0] = np.nan
+    with pytest.raises(InputError, match="susceptibility: expected finite values"):
+        simulate_field(*given.values())
 
 
 @pytest.mark.parametrize("noise", [-1, np.nan, np.inf])
