@@ -85,7 +85,7 @@ def check_method_flags(arguments):
 
 
 def _check_address(address):
-    """GRPC would take a missing port for 443, and 99999 for 34463."""
+    """Without a port gRPC would take 443, and for 99999 it would take 34463."""
     if address.startswith(GRPC_SCHEMES):
         return
     parts = re.fullmatch(r"([^:\s]+|\[[^\s\]]+\]):([0-9]{1,5})", address)

@@ -128,7 +128,7 @@ class SpiNetQSM(keras.Model):
         return make_problem(inputs, self.dipole, self.channels, self.fill_outside)
 
     def denoise(self, susceptibility, training=False, network=None):
-        """Z = D_w(chi), in ppm.
+        """The denoiser's answer, z = D_w(chi), in ppm.
 
         Args:
             susceptibility: float `(batch, x, y, z, channel)` [ppm].
