@@ -153,3 +153,14 @@ def test_mask_is_what_is_above_zero():
     np.testing.assert_array_equal(
         tikhonov(field, mask, kernel), tikhonov(field, mask > 0, kernel)
     )
+
+
+@pytest.mark.parametrize("method", CLASSICAL_METHODS.values())
+def test_a_kernel_may_be_a_tensor_or_a_list_but_no_batch(method):
+    field, mask = random_problem((6, 5, 4))
+    kernel = dipole_kernel(field.shape, [[1.0, 1.0, 2.0]], [[0.0, 0.6, 0.8]])
+    expected = method(field, mask, kernel[0].numpy())
+    for given in (kernel[0], kernel[0].numpy().tolist()):
+        np.testing.assert_allclose(method(field, mask, given), expected, atol=1e-6)
+    with pytest.raises(InputError, match=r"kernel: .*\(6, 5, 3\), got \(1, 6, 5, 3\)"):
+        method(field, mask, kernel)

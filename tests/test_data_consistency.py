@@ -260,3 +260,12 @@ def test_an_adaptive_layer_needs_a_mask():
     layer = DataConsistency(adaptive=True, dtype="float64")
     with pytest.raises(ValueError, match="needs a mask"):
         layer(*layer_inputs())
+
+
+def test_lambda_and_p_may_be_of_another_dtype_than_the_field():
+    field, kernel, chi, denoised = layer_inputs(np.float32)
+    layer = DataConsistency(penalty=SchattenNorm(0.1, 1.5, dtype="float64"))
+    found = layer(field, kernel, chi, denoised).susceptibility
+    layer = DataConsistency(penalty=SchattenNorm(0.1, 1.5))
+    expected = layer(field, kernel, chi, denoised).susceptibility
+    np.testing.assert_allclose(found, expected, atol=1e-5)

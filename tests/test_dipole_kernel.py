@@ -93,3 +93,9 @@ def test_half_spectrum_weights_count_the_full_spectrum(nz):
     volume = rng.standard_normal((3, 4, nz))
     half = np.sum(weights * np.abs(np.fft.rfftn(volume)) ** 2)
     np.testing.assert_allclose(half, volume.size * np.sum(volume**2))
+
+
+def test_integer_voxel_sizes():
+    b = [[0.0, 0.6, 0.8]]
+    found = dipole_kernel((6, 5, 4), [[1, 1, 2]], b)
+    np.testing.assert_array_equal(found, dipole_kernel((6, 5, 4), [[1.0, 1.0, 2.0]], b))

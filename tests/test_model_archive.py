@@ -8,8 +8,9 @@ import h5py
 import numpy as np
 import pytest
 
+from spinet_tf import SpiNetQSM
 from spinet_tf.errors import InputError
-from spinet_tf.model_files import load_model
+from spinet_tf.model_files import load_model, save_model
 from tests.command_line import write_model
 
 
@@ -137,3 +138,10 @@ def test_weights_that_are_none(refused, members):
 
     for make in (huge, virtual, complex_numbers):
         assert "'w' in it is no array of weights" in changed(make)
+
+
+@pytest.mark.parametrize("name", ["model", "model.h5"])
+def test_a_name_that_could_not_be_read_again_is_not_written(name, tmp_path):
+    with pytest.raises(InputError, match=f"{name}: expected a name that ends in .ker"):
+        save_model(SpiNetQSM(filters=2, blocks=1, unrolls=1), tmp_path / name)
+    assert not list(tmp_path.iterdir())

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from spinet_tf.reconstruction import data_consistency_error
@@ -24,3 +25,10 @@ def test_residual_is_that_of_the_sidecar(tmp_path):
         assert not residual[~mask()].any()
         share = data_consistency_error(residual + field, field, mask())
         assert share == pytest.approx(told["DataConsistencyError"], rel=1e-3)
+
+
+def test_residual_is_float32_whatever_the_field_is():
+    volume = np.ones((5, 4, 6))
+    residual = field_residual(volume, volume.tolist(), volume, (1, 1, 1), (0, 0, 1))
+    assert residual.dtype == np.float32
+    np.testing.assert_allclose(residual, -1, atol=1e-6)  # D(0) = 0
