@@ -169,7 +169,7 @@ def _labels(segmentation):
     )
     if wrong.any():
         raise InputError(
-            f"{segmentation.name}: expected integer labels, found"
+            f"{segmentation.name}: expected integer labels below {LARGEST_LABEL}, found"
             f" {segmentation.data[wrong][0]:g}"
         )
     return labels.astype(np.int32)

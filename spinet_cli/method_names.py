@@ -18,13 +18,17 @@ def method_names(paths, labels=None):
         list of different str.
 
     Raises:
-        InputError: labels are too few or too many, or two names are equal.
+        InputError: labels are too few or too many, or hold control characters, or two
+            names are equal.
     """
     if labels is not None and len(labels) != len(paths):
         raise InputError(
             f"--label: expected one for each of {len(paths)} reconstructions, got"
             f" {len(labels)}"
         )
+    for label in labels or ():
+        if not label.isprintable():
+            raise InputError(f"--label: expected characters that print, got {label!r}")
     if len(paths) == 1:
         return labels or [Path(paths[0]).name]
     names = labels or [

@@ -143,6 +143,7 @@ def test_the_graph_refuses_a_shape(run, tmp_path):
         ({"b0": "z"}, "z: is no B0"),
         ({"field": "missing.raw"}, "missing.raw: cannot be opened"),
         ({"output": "missing/chi.raw"}, "missing/chi.raw: cannot be written"),
+        ({"mask": "m.raw", "output": "m.raw"}, "m.raw: is an input, too"),
     ],
 )
 def test_bad_use(replaced, message, run, tmp_path):

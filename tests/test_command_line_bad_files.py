@@ -185,7 +185,7 @@ def test_file_that_is_no_model(with_model, scan, tmp_path):
         (
             b'"unrolls": 2',
             b'"unrolls": 0',
-            ".* unrolls must be an integer from 1 to 100",
+            ".* unrolls must be an int from 1 to 100",
         ),
         (
             b"spinet_tf>SpiNetQSM",

@@ -179,7 +179,7 @@ def test_bad_segmentation(refuse, tmp_path, bad):
     labels = np.ones(SHAPE, np.float32)
     labels[0, 0, 0] = bad
     path = write(tmp_path / "labels.nii", labels)
-    message = f"labels.nii: expected integer labels, found {bad:g}"
+    message = f"labels.nii: expected integer labels below 16777216, found {bad:g}"
     refuse(message.replace("+", r"\+"), segmentation=path)
 
 

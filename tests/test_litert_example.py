@@ -102,6 +102,20 @@ def test_the_example_tells_of_a_file_that_is_cut(tmp_path):
             assert share > 0.5
 
 
+def test_the_example_does_not_replace_its_inputs(tmp_path):
+    example = ROOT / "examples" / "python" / "litert_reconstruct.py"
+    files = ["model.tflite", "field.npy", "mask.npy", "./field.npy"]
+    geometry = ["--voxel_size", "1", "1", "1", "--b0_direction", "0", "0", "1"]
+    result = subprocess.run(
+        [sys.executable, example, *files, *geometry],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 2
+    assert "./field.npy: is an input, too" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("voxel_size", "b0_direction", "message"),
     [

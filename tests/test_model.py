@@ -266,7 +266,14 @@ def test_unroll_reports_the_solver():
 
 
 @pytest.mark.parametrize(
-    "bad", [{"unrolls": 0}, {"channels": 3}, {"chi_std": 0}, {"mm_steps": 0}]
+    "bad",
+    [
+        {"unrolls": 0},
+        {"channels": 3},
+        {"chi_std": 0},
+        {"mm_steps": 0},
+        {"dtype": "float16"},
+    ],
 )
 def test_bad_arguments_name_themselves(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):

@@ -31,12 +31,10 @@ def scan(tmp_path_factory):
 
 
 @pytest.fixture
-def flags(scan, tmp_path):
-    return {
-        "field": scan / "field.nii.gz",
-        "mask": scan / "mask.nii.gz",
-        "output": tmp_path / "map.nii",
-    }
+def flags(flags, tmp_path):
+    """Those of all methods."""
+    del flags["method"]
+    return {**flags, "output": tmp_path / "map.nii"}
 
 
 METHODS = [

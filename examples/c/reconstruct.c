@@ -192,6 +192,8 @@ static int reconstruct(Program *program, char **arguments)
 {
     int64_t size[4];
     double voxel_size[3], b0[3];
+    if (!strcmp(arguments[7], arguments[2]) || !strcmp(arguments[7], arguments[3]))
+        return fail(BAD_USE, arguments[7], "is an input, too");
     if (!parse_size(arguments[4], size))
         return fail(BAD_USE, arguments[4], "is no SIZE, whole numbers like 64,64,64");
     if (!parse_three(arguments[5], voxel_size))

@@ -10,6 +10,7 @@ shape, at most that of the file. `chi.npy` is the susceptibility [ppm], float32.
 
 import argparse
 import json
+import os
 import struct
 
 import numpy as np
@@ -91,6 +92,19 @@ def reconstruct(path, local_field, mask, voxel_size, b0_direction, threads=None)
     return susceptibility, {name: value[0].tolist() for name, value in outputs.items()}
 
 
+def save(path, volume):
+    """Write an array; what was there before stays until all of it is written."""
+    temporary = f"{path}.part"
+    try:
+        with open(temporary, "wb") as file:
+            np.save(file, volume)
+        os.replace(temporary, path)
+    except BaseException:
+        if os.path.exists(temporary):
+            os.remove(temporary)
+        raise
+
+
 def main():
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -101,6 +115,9 @@ def main():
     parser.add_argument("--b0_direction", **vector, help="in voxel axes")
     parser.add_argument("--threads", type=int)
     options = parser.parse_args()
+    inputs = (options.model, options.field, options.mask)
+    if os.path.realpath(options.output) in map(os.path.realpath, inputs):
+        parser.error(f"{options.output}: is an input, too")
     try:
         susceptibility, report = reconstruct(
             options.model,
@@ -110,9 +127,9 @@ def main():
             options.b0_direction,
             options.threads,
         )
+        save(options.output, susceptibility)
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    np.save(options.output, susceptibility)
     print(json.dumps(report))
 
 
