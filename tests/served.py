@@ -14,7 +14,7 @@ from tensorflow_serving.apis import predict_pb2
 
 from spinet_tf.serving.saved_model import export_saved_model
 from tests.conftest import ROOT
-from tests.test_model import perturbed_model
+from tests.networks import perturbed_model
 
 GEOMETRY = {
     "voxel_size": np.float32([[1, 1, 1], [0.7, 1.2, 2.0]]),

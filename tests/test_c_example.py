@@ -11,7 +11,7 @@ import pytest
 from benchmarks.agreement import relative_error
 from spinet_tf.serving.saved_model import export_saved_model
 from tests.conftest import ROOT
-from tests.test_model import small_model
+from tests.networks import small_model
 
 SIZE = (15, 12, 17)
 VOXEL_SIZE = (1.0, 1.25, 2.0)

@@ -5,8 +5,7 @@ import tensorflow as tf
 
 from spinet_tf.data_consistency import DataConsistency
 from spinet_tf.dipole_kernel import dipole_kernel
-from spinet_tf.dipole_operator import filter_volume, spectrum_of
-from spinet_tf.error_power import error_power, penalty_emphasis
+from spinet_tf.dipole_operator import filter_volume
 from spinet_tf.schatten_norm import SchattenNorm
 from tests.grids import geometry, random_volume
 from tests.test_weighted_solve import numerical_gradient, random_emphasis
@@ -197,69 +196,6 @@ def test_config_round_trip():
     assert float(copy.penalty.p) == pytest.approx(1.1)
     with pytest.raises(ValueError, match="mm_steps=0"):
         DataConsistency(mm_steps=0)
-
-
-def adaptive_inputs():
-    """`layer_inputs` on a grid that has frequencies in all bands, and masks."""
-    rng = np.random.default_rng(4)
-    size = (16, 21, 18)
-    _, voxel_sizes, b0 = geometry("mixed", np.float64)
-    field, chi, denoised = (
-        tf.constant(0.05 * random_volume(rng, size, 1, dtype=np.float64))
-        for _ in range(3)
-    )
-    mask = tf.constant(half_masks(field.shape))
-    return mask * field, dipole_kernel(size, voxel_sizes, b0), chi, denoised, mask
-
-
-def test_an_adaptive_layer_takes_its_emphasis_from_what_z_leaves_unexplained():
-    field, kernel, chi, denoised, mask = adaptive_inputs()
-    penalty = SchattenNorm(0.1, 1.4, dtype="float64")
-    adaptive, plain = (
-        DataConsistency(2, 1e-12, 300, penalty, adaptive=adaptive, dtype="float64")
-        for adaptive in (True, False)
-    )
-    unexplained = mask * (field - filter_volume(mask * denoised, kernel))
-    errors = error_power(spectrum_of(unexplained), mask, kernel)
-    emphasis = penalty_emphasis(errors, field.shape[1:4], kernel)
-
-    def run(layer, *options):
-        with tf.GradientTape() as tape:
-            tape.watch([chi, denoised])
-            result = layer(field, kernel, chi, denoised, mask, *options)
-            loss = tf.reduce_sum(result.susceptibility**3)
-        return result.susceptibility, tape.gradient(loss, [chi, denoised])
-
-    expected, expected_gradients = run(plain, emphasis)
-    found, gradients = run(adaptive)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
-    without, _ = run(plain)
-    assert np.abs(found - without).max() > 1e-3
-    for gradient, value in zip(gradients, expected_gradients, strict=True):
-        np.testing.assert_allclose(gradient, value, rtol=0, atol=1e-9)
-
-
-def test_a_field_with_larger_errors_is_trusted_less():
-    _, kernel, chi, denoised, mask = adaptive_inputs()
-    noise = np.random.default_rng(0).standard_normal(mask.shape)
-    layer = DataConsistency(
-        1, 1e-10, 300, SchattenNorm(0.1, 2.0, dtype="float64"), adaptive=True
-    )
-
-    def pull(deviation):
-        """How far a field of z itself and noise takes chi from z, a unit of noise."""
-        exact = filter_volume(mask * denoised, kernel)
-        field = mask * (exact + deviation * noise)
-        solved = layer(field, kernel, chi, mask * denoised, mask)
-        return tf.norm(solved.susceptibility - mask * denoised) / deviation
-
-    assert pull(0.001) > 1.2 * pull(0.002) > 1.44 * pull(0.004)
-
-
-def test_an_adaptive_layer_needs_a_mask():
-    layer = DataConsistency(adaptive=True, dtype="float64")
-    with pytest.raises(ValueError, match="needs a mask"):
-        layer(*layer_inputs())
 
 
 def test_lambda_and_p_may_be_of_another_dtype_than_the_field():

@@ -11,7 +11,7 @@ from export import _notes
 from spinet_tf.model_files import save_model
 from spinet_tf.pretrained import PRETRAINED
 from tests.conftest import ROOT
-from tests.test_model import small_model
+from tests.networks import small_model
 
 
 def run_export(*arguments):

@@ -15,7 +15,7 @@ from examples.python.litert_reconstruct import read_metadata, reconstruct
 from spinet_tf.reconstruct import Reconstructor
 from spinet_tf.serving.tflite import export_tflite
 from tests.conftest import ROOT
-from tests.test_model import perturbed_model, small_model
+from tests.networks import perturbed_model, small_model
 from tests.test_tflite import SIZE, scan
 
 

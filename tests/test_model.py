@@ -7,57 +7,7 @@ import pytest
 import tensorflow as tf
 
 from spinet_tf import SpiNetQSM
-from spinet_tf.fourier import MatrixDFT
-from tests.grids import GRIDS, geometry
-
-SMALL = {"filters": 4, "blocks": 1, "unrolls": 2}
-VARIANTS = {
-    "paper": {},
-    "release": {"channels": 2, "residual": False, "dc_value": 1 / 3},
-    "steps": {"mm_steps": 2, "initial_p": 1.4},
-    "fill": {"mm_steps": 2, "initial_p": 1.4, "fill_outside": True},
-    "shipped": {
-        "mm_steps": 2,
-        "initial_p": 1.6,
-        "fill_outside": True,
-        "adaptive_penalty": True,
-    },
-}
-
-
-def scan(grid="mixed", dtype=np.float32, seed=0):
-    """A batch of two fields with different geometries and masks."""
-    rng = np.random.default_rng(seed)
-    size, voxel_sizes, b0 = geometry(grid, dtype)
-    mask = np.zeros((2, *size, 1), dtype)
-    mask[0, 1:-1, 1:, :-1] = 1
-    mask[1, :, 1:-1, 1:-1] = 1
-    field = (0.02 * mask * rng.standard_normal(mask.shape)).astype(dtype)
-    return {
-        "local_field": field,
-        "mask": mask,
-        "voxel_size": voxel_sizes,
-        "b0_direction": b0,
-    }
-
-
-def small_model(seed=0, **options):
-    keras.utils.set_random_seed(seed)
-    return SpiNetQSM(**{**SMALL, **options})
-
-
-def perturbed_model(**options):
-    """A small model whose weights are all in use: biases and statistics not zero."""
-    model = small_model(**options)
-    rng = np.random.default_rng(0)
-    for block in model.denoiser.residual_blocks:
-        for norm in (block.norm_1, block.norm_2):
-            norm.beta.assign(0.1 * rng.standard_normal(norm.beta.shape))
-            norm.moving_mean.assign(0.1 * rng.standard_normal(norm.beta.shape))
-            norm.moving_variance.assign(1 + rng.random(norm.beta.shape))
-    exit_kernel = model.denoiser.exit.kernel
-    exit_kernel.assign(exit_kernel + 0.2)
-    return model
+from tests.networks import SMALL, VARIANTS, scan, small_model
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -188,47 +138,6 @@ def test_keras_file_needs_nothing_but_the_import(tmp_path):
     )
     assert result.stdout.strip() == "SpiNetQSM"
     assert result.stderr == ""
-
-
-def test_folded_copy_computes_the_same():
-    model = small_model(dropout=0.2)
-    model.compile(keras.optimizers.Adam(1e-2), "mae", jit_compile=False)
-    inputs = scan()
-    model.fit(inputs, 0.05 * inputs["mask"], epochs=3, batch_size=2, verbose=0)
-    folded = model.folded()
-    expected = model(inputs)
-    np.testing.assert_allclose(
-        folded(inputs), expected, atol=1e-5 * np.abs(expected).max()
-    )
-    np.testing.assert_array_equal(folded.folded()(inputs), folded(inputs))
-
-
-@pytest.mark.parametrize("grid", GRIDS)
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_matrix_transform_computes_the_same(variant, grid):
-    options = {"tolerance": 1e-12, "max_iterations": 300, "dtype": "float64"}
-    model = small_model(**options, **VARIANTS[variant])
-    inputs = scan(grid, np.float64)
-    expected = model(inputs).numpy()
-    matrix = model.with_transform(MatrixDFT)
-    np.testing.assert_allclose(
-        matrix(inputs), expected, atol=1e-8 * np.abs(expected).max()
-    )
-    assert matrix.get_config() == model.get_config()
-    assert model.dipole.transform is not MatrixDFT
-
-
-def test_mixed_precision_is_of_the_cnn_only():
-    model = small_model()
-    mixed = model.folded("mixed_bfloat16")
-    inputs = scan()
-    problem = mixed.prepare(inputs)
-    unroll = next(mixed.rounds(problem))
-    assert mixed.denoiser(problem.mask).dtype == tf.bfloat16
-    assert problem.kernel.dtype == unroll.susceptibility.dtype == tf.float32
-    expected = model(inputs).numpy()
-    error = np.linalg.norm(mixed(inputs) - expected) / np.linalg.norm(expected)
-    assert 0 < error < 0.03
 
 
 def test_rounds_hand_on_how_much_of_the_field_to_take():

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from spinet_tf.training.trainer import Trainer
-from tests.test_model import VARIANTS, scan, small_model
+from tests.networks import VARIANTS, scan, small_model
 
 NETWORKS = {
     **{name: VARIANTS[name] for name in ("release", "fill", "shipped")},

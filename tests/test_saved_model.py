@@ -17,8 +17,8 @@ from spinet_tf.serving.answers import reconstruction_from
 from spinet_tf.serving.saved_model import export_saved_model, versions
 from spinet_tf.serving.served_model import ServedModel
 from spinet_tf.serving.warmup import read_warmup_requests
+from tests.networks import VARIANTS, small_model
 from tests.served import in_keras, request
-from tests.test_model import VARIANTS, small_model
 
 
 @pytest.fixture(scope="module")

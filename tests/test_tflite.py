@@ -15,7 +15,7 @@ from spinet_tf.serving.flatbuffer import check_self_contained, operators, parse
 from spinet_tf.serving.signatures import DEFAULT_SIGNATURE
 from spinet_tf.serving.tflite import convert, export_tflite
 from tests.grids import B0_DIRECTIONS
-from tests.test_model import VARIANTS, perturbed_model, small_model
+from tests.networks import VARIANTS, perturbed_model, small_model
 
 SIZE = (10, 9, 13)
 BOUND = {"float32": 1e-4, "float16": 1e-2}

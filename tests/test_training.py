@@ -7,50 +7,14 @@ import time
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from spinet_tf import DenoiserOnly, SpiNetQSM
+from spinet_tf import DenoiserOnly
 from spinet_tf.errors import InputError
-from spinet_tf.field_simulation import FieldErrors
 from spinet_tf.model_files import load_model
-from spinet_tf.training.checkpoint import Checkpoint
-from spinet_tf.training.run import Recipe, best_in_log, train
+from spinet_tf.training.run import best_in_log
 from spinet_tf.training.run_folder import LOCK, claimed
 from spinet_tf.training.validation import averaged_weights
-
-RECIPE = Recipe(steps=6, steps_per_epoch=2, warmup_steps=2, ema_momentum=0.9)
-
-
-def stored(count=3, size=12, seed=0):
-    rng = np.random.default_rng(seed)
-    mask = np.zeros((count, size, size, size), np.uint8)
-    mask[:, 2:-2, 1:-2, 2:-3] = 1
-    chi = (0.03 * mask * rng.standard_normal(mask.shape)).astype("float32")
-    return tf.data.Dataset.from_tensor_slices(
-        {
-            "susceptibility": chi,
-            "mask": mask,
-            "white_matter": 255 * mask,
-            "voxel_size": np.ones((count, 3), "float32"),
-        }
-    )
-
-
-def network(seed=0):
-    keras.utils.set_random_seed(seed)
-    return SpiNetQSM(
-        filters=4, blocks=1, unrolls=2, dropout=0.1, tolerance=1e-3, max_iterations=6
-    )
-
-
-def run(folder, recipe=RECIPE, model=None):
-    model = model or network()
-    return model, train(model, stored(), stored(1, seed=1), recipe, folder, verbose=0)
-
-
-def assert_same_weights(first, second, tolerance):
-    for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
-        np.testing.assert_allclose(a, b, atol=tolerance)
+from tests.trainings import RECIPE, assert_same_weights, network, run
 
 
 @pytest.fixture(scope="module")
@@ -137,32 +101,6 @@ def test_averaged_weights_are_put_back():
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_checkpoint_of_another_network(finished, tmp_path):
-    shutil.copytree(finished[0] / "checkpoints", tmp_path / "checkpoints")
-    other = SpiNetQSM(filters=5, blocks=1, unrolls=2)
-    with pytest.raises(InputError, match="training, with filters 4 instead of 5"):
-        run(tmp_path, model=other)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"data": "other heads"}, "with data  instead of other heads; use another"),
-        ({"learning_rate": 0.5}, "with learning_rate 0.002 instead of 0.5"),
-        ({"errors": FieldErrors(gain=0.5)}, "with errors .* instead of .*'gain': 0.5"),
-    ],
-)
-def test_a_checkpoint_of_another_recipe(finished, tmp_path, change, message):
-    shutil.copytree(finished[0] / "checkpoints", tmp_path / "checkpoints")
-    (tmp_path / "flags.txt").write_text("--of=the_first")
-    with pytest.raises(InputError, match=message):
-        train(
-            *(network(), stored(), stored(1), RECIPE._replace(**change), tmp_path),
-            flagfile="--of=the_second",
-        )
-    assert (tmp_path / "flags.txt").read_text() == "--of=the_first"
-
-
 def test_one_training_a_folder(tmp_path):
     with claimed(tmp_path / "run"):
         with pytest.raises(InputError, match="run: another training runs in it"):
@@ -170,48 +108,6 @@ def test_one_training_a_folder(tmp_path):
         assert [path.name for path in (tmp_path / "run").iterdir()] == [LOCK]
     with claimed(tmp_path / "run"):
         pass
-
-
-def test_a_checkpoint_that_is_written_again_stays(tmp_path):
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
-    checkpoint = Checkpoint(tmp_path)
-    checkpoint.set_model(model)
-    for _ in range(2):
-        checkpoint.on_epoch_end(0)
-        assert [path.name for path in tmp_path.iterdir()] == ["epoch-1.npz"]
-
-
-def test_an_empty_checkpoint(tmp_path):
-    (tmp_path / "epoch-1.npz").touch()
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
-    with pytest.raises(InputError, match="epoch-1.npz: damaged"):
-        Checkpoint(tmp_path).restore(model)
-
-
-def test_nan_stops_and_keeps_the_last_good_checkpoint(tmp_path):
-    run(tmp_path)
-    broken = stored().map(
-        lambda e: {**e, "susceptibility": e["susceptibility"] * np.nan}
-    )
-    longer = RECIPE._replace(steps=10)
-    with pytest.raises(FloatingPointError, match="the loss became nan"):
-        train(network(), broken, stored(1, seed=1), longer, tmp_path, verbose=0)
-    names = [path.name for path in (tmp_path / "checkpoints").iterdir()]
-    assert names == ["epoch-3.npz"]
-
-
-def test_a_nan_weight_is_not_checkpointed(tmp_path):
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
-    checkpoint = Checkpoint(tmp_path)
-    checkpoint.set_model(model)
-    checkpoint.on_epoch_end(0)
-    model.layers[0].bias.assign([np.nan])
-    with pytest.raises(FloatingPointError, match="weight"):
-        checkpoint.on_epoch_end(1)
-    assert [path.name for path in tmp_path.iterdir()] == ["epoch-1.npz"]
 
 
 def test_killed_in_its_first_epoch_it_starts_again(finished, tmp_path):
@@ -227,20 +123,6 @@ def test_a_finished_run_starts_and_has_nothing_to_do(finished, tmp_path):
     shutil.copytree(folder, tmp_path / "copy")
     again, again_logs = run(tmp_path / "copy", model=network(seed=3))
     assert again_logs["best"] == logs["best"]
-
-
-def test_a_damaged_checkpoint(finished, tmp_path):
-    shutil.copytree(finished[0] / "checkpoints", tmp_path / "checkpoints")
-    path = tmp_path / "checkpoints" / "epoch-3.npz"
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(InputError, match="epoch-3.npz: damaged"):
-        run(tmp_path)
-
-
-def test_another_seed_cannot_resume(finished, tmp_path):
-    shutil.copytree(finished[0] / "checkpoints", tmp_path / "checkpoints")
-    with pytest.raises(InputError, match="training, with seed 0 instead of 1"):
-        run(tmp_path, RECIPE._replace(seed=1))
 
 
 def test_the_cnn_without_physics_trains(tmp_path):

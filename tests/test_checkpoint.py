@@ -1,0 +1,103 @@
+"""What is kept for a training to go on from, and what is refused."""
+
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+from spinet_tf import SpiNetQSM
+from spinet_tf.errors import InputError
+from spinet_tf.field_simulation import FieldErrors
+from spinet_tf.training.checkpoint import Checkpoint
+from spinet_tf.training.run import train
+from tests.trainings import RECIPE, network, run, stored
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    model, logs = run(folder)
+    return folder, model, logs
+
+
+def test_a_checkpoint_of_another_network(finished, tmp_path):
+    shutil.copytree(finished[0] / "checkpoints", tmp_path / "checkpoints")
+    other = SpiNetQSM(filters=5, blocks=1, unrolls=2)
+    with pytest.raises(InputError, match="training, with filters 4 instead of 5"):
+        run(tmp_path, model=other)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"data": "other heads"}, "with data  instead of other heads; use another"),
+        ({"learning_rate": 0.5}, "with learning_rate 0.002 instead of 0.5"),
+        ({"errors": FieldErrors(gain=0.5)}, "with errors .* instead of .*'gain': 0.5"),
+    ],
+)
+def test_a_checkpoint_of_another_recipe(finished, tmp_path, change, message):
+    shutil.copytree(finished[0] / "checkpoints", tmp_path / "checkpoints")
+    (tmp_path / "flags.txt").write_text("--of=the_first")
+    with pytest.raises(InputError, match=message):
+        train(
+            *(network(), stored(), stored(1), RECIPE._replace(**change), tmp_path),
+            flagfile="--of=the_second",
+        )
+    assert (tmp_path / "flags.txt").read_text() == "--of=the_first"
+
+
+def test_a_checkpoint_that_is_written_again_stays(tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    checkpoint = Checkpoint(tmp_path)
+    checkpoint.set_model(model)
+    for _ in range(2):
+        checkpoint.on_epoch_end(0)
+        assert [path.name for path in tmp_path.iterdir()] == ["epoch-1.npz"]
+
+
+def test_an_empty_checkpoint(tmp_path):
+    (tmp_path / "epoch-1.npz").touch()
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(InputError, match="epoch-1.npz: damaged"):
+        Checkpoint(tmp_path).restore(model)
+
+
+def test_nan_stops_and_keeps_the_last_good_checkpoint(tmp_path):
+    run(tmp_path)
+    broken = stored().map(
+        lambda e: {**e, "susceptibility": e["susceptibility"] * np.nan}
+    )
+    longer = RECIPE._replace(steps=10)
+    with pytest.raises(FloatingPointError, match="the loss became nan"):
+        train(network(), broken, stored(1, seed=1), longer, tmp_path, verbose=0)
+    names = [path.name for path in (tmp_path / "checkpoints").iterdir()]
+    assert names == ["epoch-3.npz"]
+
+
+def test_a_nan_weight_is_not_checkpointed(tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    checkpoint = Checkpoint(tmp_path)
+    checkpoint.set_model(model)
+    checkpoint.on_epoch_end(0)
+    model.layers[0].bias.assign([np.nan])
+    with pytest.raises(FloatingPointError, match="weight"):
+        checkpoint.on_epoch_end(1)
+    assert [path.name for path in tmp_path.iterdir()] == ["epoch-1.npz"]
+
+
+def test_a_damaged_checkpoint(finished, tmp_path):
+    shutil.copytree(finished[0] / "checkpoints", tmp_path / "checkpoints")
+    path = tmp_path / "checkpoints" / "epoch-3.npz"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(InputError, match="epoch-3.npz: damaged"):
+        run(tmp_path)
+
+
+def test_another_seed_cannot_resume(finished, tmp_path):
+    shutil.copytree(finished[0] / "checkpoints", tmp_path / "checkpoints")
+    with pytest.raises(InputError, match="training, with seed 0 instead of 1"):
+        run(tmp_path, RECIPE._replace(seed=1))

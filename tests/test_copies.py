@@ -1,0 +1,51 @@
+"""Copies of a network compute the same."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from spinet_tf.fourier import MatrixDFT
+from tests.grids import GRIDS
+from tests.networks import VARIANTS, scan, small_model
+
+
+def test_folded_copy_computes_the_same():
+    model = small_model(dropout=0.2)
+    model.compile(keras.optimizers.Adam(1e-2), "mae", jit_compile=False)
+    inputs = scan()
+    model.fit(inputs, 0.05 * inputs["mask"], epochs=3, batch_size=2, verbose=0)
+    folded = model.folded()
+    expected = model(inputs)
+    np.testing.assert_allclose(
+        folded(inputs), expected, atol=1e-5 * np.abs(expected).max()
+    )
+    np.testing.assert_array_equal(folded.folded()(inputs), folded(inputs))
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_matrix_transform_computes_the_same(variant, grid):
+    options = {"tolerance": 1e-12, "max_iterations": 300, "dtype": "float64"}
+    model = small_model(**options, **VARIANTS[variant])
+    inputs = scan(grid, np.float64)
+    expected = model(inputs).numpy()
+    matrix = model.with_transform(MatrixDFT)
+    np.testing.assert_allclose(
+        matrix(inputs), expected, atol=1e-8 * np.abs(expected).max()
+    )
+    assert matrix.get_config() == model.get_config()
+    assert model.dipole.transform is not MatrixDFT
+
+
+def test_mixed_precision_is_of_the_cnn_only():
+    model = small_model()
+    mixed = model.folded("mixed_bfloat16")
+    inputs = scan()
+    problem = mixed.prepare(inputs)
+    unroll = next(mixed.rounds(problem))
+    assert mixed.denoiser(problem.mask).dtype == tf.bfloat16
+    assert problem.kernel.dtype == unroll.susceptibility.dtype == tf.float32
+    expected = model(inputs).numpy()
+    error = np.linalg.norm(mixed(inputs) - expected) / np.linalg.norm(expected)
+    assert 0 < error < 0.03

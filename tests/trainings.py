@@ -1,0 +1,42 @@
+"""Small trainings."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from spinet_tf import SpiNetQSM
+from spinet_tf.training.run import Recipe, train
+
+RECIPE = Recipe(steps=6, steps_per_epoch=2, warmup_steps=2, ema_momentum=0.9)
+
+
+def stored(count=3, size=12, seed=0):
+    rng = np.random.default_rng(seed)
+    mask = np.zeros((count, size, size, size), np.uint8)
+    mask[:, 2:-2, 1:-2, 2:-3] = 1
+    chi = (0.03 * mask * rng.standard_normal(mask.shape)).astype("float32")
+    return tf.data.Dataset.from_tensor_slices(
+        {
+            "susceptibility": chi,
+            "mask": mask,
+            "white_matter": 255 * mask,
+            "voxel_size": np.ones((count, 3), "float32"),
+        }
+    )
+
+
+def network(seed=0):
+    keras.utils.set_random_seed(seed)
+    return SpiNetQSM(
+        filters=4, blocks=1, unrolls=2, dropout=0.1, tolerance=1e-3, max_iterations=6
+    )
+
+
+def run(folder, recipe=RECIPE, model=None):
+    model = model or network()
+    return model, train(model, stored(), stored(1, seed=1), recipe, folder, verbose=0)
+
+
+def assert_same_weights(first, second, tolerance):
+    for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=tolerance)
