@@ -59,6 +59,8 @@ def load_dataset(name, data_dir, split, scans_dir=None, at_most=None):
         )
     except ValueError as error:
         reason = str(error).strip().split("\n")[0]
+        if "corresponds to no data" in reason:
+            reason = "holds no example"
         raise InputError(f"data set {name}, {split}: {reason}") from error
     if not len(dataset):
         raise InputError(f"data set {name}, {split}: holds no example")

@@ -4,6 +4,7 @@ from spinet_cli.geometry import place_and_resolve
 from spinet_cli.outputs import check_outputs
 from spinet_tf.errors import InputError
 from spinet_tf.nifti import check_output_path, read_mask, read_volume, write_volume
+from spinet_tf.orientation import CanonicalAxes
 from spinet_tf.simulate import simulate_field
 from spinet_tf.volume import check_field, check_same_grid
 
@@ -36,14 +37,16 @@ def run(arguments):
     susceptibility, voxel_size, b0_direction = place_and_resolve(
         arguments, check_field(susceptibility, mask), mask
     )
+    axes = CanonicalAxes(susceptibility.affine)
     field = simulate_field(
-        susceptibility.data,
-        mask.data,
-        voxel_size,
-        b0_direction,
+        axes.turn(susceptibility.data),
+        axes.turn(mask.data),
+        axes.turn_edges(voxel_size),
+        axes.turn_direction(b0_direction),
         arguments.noise,
         arguments.seed,
     )
+    field = axes.turn_back(field)
     write_volume(
         arguments.output, field, susceptibility, voxel_size, "local field [ppm]"
     )

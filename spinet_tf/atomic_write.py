@@ -37,6 +37,8 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(temporary, path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, InputError):  # of another such block, for the temporary
+            raise InputError(str(error).replace(str(temporary), str(path))) from error
         if isinstance(error, OSError):
             reason = error.strerror or error
             raise InputError(f"{path}: cannot be written, {reason}") from error

@@ -10,7 +10,11 @@ import numpy as np
 
 from spinet_tf.available_memory import check_fits_in_memory
 from spinet_tf.errors import InputError
-from spinet_tf.volume import affine_b0_direction, affine_voxel_size
+from spinet_tf.volume import (
+    affine_b0_direction,
+    affine_voxel_size,
+    qform_leads_to_the_scanner,
+)
 
 MILLIMETRES = {"unknown": 1.0, "mm": 1.0, "meter": 1e3, "micron": 1e-3}
 LARGEST_DEFLATE_RATIO = 1032
@@ -121,7 +125,8 @@ def read_affines(
         else the qform, else voxel sizes only), and the qform or None.
 
     Raises:
-        InputError: if the affine is not finite, singular or sheared.
+        InputError: if an affine is not finite or singular, or that which leads to the
+            scanner is sheared.
     """
     unit = MILLIMETRES[header.get_xyzt_units()[0]]
     _undo_rounding(header)
@@ -130,11 +135,15 @@ def read_affines(
     for matrix in (affine,) if qform is None else (affine, qform):
         _check_affine(matrix, name)
         matrix[:3] *= unit
+    codes = (int(header[f"{form}form_code"]) for form in "sq")
+    in_scanner = qform if qform_leads_to_the_scanner(*codes) else affine
+    _check_right_angles(in_scanner, name)
+    used = affine_voxel_size(in_scanner)
     sizes = unit * header["pixdim"][1:4].astype(float)
-    if not np.allclose(sizes, affine_voxel_size(affine), rtol=0.01):
+    if not np.allclose(sizes, used, rtol=0.01):
         warnings.warn(
             f"{name}: the header's voxel sizes {_numbers(sizes)} mm differ from those"
-            f" of its affine, {_numbers(affine_voxel_size(affine))} mm, which are used",
+            f" of its affine, {_numbers(used)} mm, which are used",
             stacklevel=2,
         )
     if qform is not None:
@@ -180,6 +189,10 @@ def _check_affine(affine: np.ndarray, name: str) -> None:
     voxel_axes = affine[:3, :3] / edges
     if abs(np.linalg.det(voxel_axes)) < 1e-3:
         raise InputError(f"{name}: the affine is singular")
+
+
+def _check_right_angles(affine: np.ndarray, name: str) -> None:
+    voxel_axes = affine[:3, :3] / affine_voxel_size(affine)
     shear = np.abs(voxel_axes.T @ voxel_axes - np.eye(3)).max()
     if shear > LARGEST_SHEAR:
         raise InputError(

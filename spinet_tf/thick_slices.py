@@ -96,14 +96,19 @@ def reconstruct_thin(
     grid = ThinGrid(voxel_size)
     if max(grid.parts) == 1:
         return solve(local_field, mask, voxel_size, b0_direction)
-    size = np.multiply(np.shape(mask), grid.parts)
+    mask = np.asarray(mask)
+    size = np.multiply(mask.shape, grid.parts)
     check_fits_in_memory(
-        40 * math.prod(map(int, size)),  # the field at twice the size, its spectra
+        44 * math.prod(map(int, size)),  # a field, another at twice the size, spectra
         f"field: thick slices interpolated to {format_size(size)} voxels",
     )
-    thin_mask = grid.repeat(np.asarray(mask))
-    inside = np.where(np.asarray(mask) != 0, local_field, np.float32(0))
-    field = np.where(thin_mask != 0, grid.interpolate(inside), np.float32(0))
+    thin_mask = grid.repeat(mask)
+    # Each by itself: what is outside, of which nothing may be known, stays there.
+    inside, outside = (
+        grid.interpolate(np.where(where, local_field, np.float32(0)))
+        for where in (mask != 0, (mask == 0) & np.isfinite(local_field))
+    )
+    field = np.where(thin_mask != 0, inside, outside)
     result = solve(field, thin_mask, grid.voxel_size, b0_direction)
     result = result.with_maps(grid.average)
     residual = field_residual(

@@ -40,8 +40,9 @@ class Volume:
 
     @property
     def voxel_size(self) -> tuple[float, float, float] | None:
-        """Voxel edges [mm], the column norms of the affine; None without one."""
-        return None if self.affine is None else affine_voxel_size(self.affine)
+        """Voxel edges [mm] in the scanner; None without an affine."""
+        affine = self._scanner_affine
+        return None if affine is None else affine_voxel_size(affine)
 
     @property
     def b0_direction(self) -> tuple[float, float, float] | None:
@@ -56,16 +57,31 @@ class Volume:
 
     @property
     def _scanner_affine(self) -> np.ndarray | None:
-        # An sform may lead to a template's coordinates, where z is not B0.
-        ranks = {SCANNER: 0, ALIGNED: 1}
-        in_qform = ranks.get(self.qform_code, 2) < ranks.get(self.sform_code, 2)
-        return self.qform if in_qform and self.qform is not None else self.affine
+        leads = qform_leads_to_the_scanner(self.sform_code, self.qform_code)
+        return self.qform if leads and self.qform is not None else self.affine
 
     def placed_like(self, other: "Volume") -> "Volume":
         """The same, if it has no affine, with that of another image of its grid."""
         if self.affine is not None or other.affine is None:
             return self
         return dataclasses.replace(other, data=self.data, name=self.name)
+
+
+def qform_leads_to_the_scanner(sform_code: int, qform_code: int) -> bool:
+    """Whether the qform rather than the sform tells a scan's geometry.
+
+    An sform may lead to a template's coordinates, where z is not B0 and a millimetre
+    not the scanner's.
+
+    Args:
+        sform_code: NIfTI code of what the sform refers to.
+        qform_code: NIfTI code of what the qform refers to.
+
+    Returns:
+        True if what the qform refers to is nearer to the scanner.
+    """
+    ranks = {SCANNER: 0, ALIGNED: 1}
+    return ranks.get(qform_code, 2) < ranks.get(sform_code, 2)
 
 
 def affine_voxel_size(affine: np.ndarray) -> tuple[float, float, float]:

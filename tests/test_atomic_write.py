@@ -107,6 +107,17 @@ def test_what_the_system_refuses_is_told(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_a_failure_in_a_block_within_names_the_file(tmp_path):
+    path = tmp_path / "chi.nii"
+    message = f"^{path}: cannot be written, File too large"
+    with (
+        pytest.raises(InputError, match=message),
+        atomic_path(path) as temporary,
+        atomic_path(temporary),
+    ):
+        raise OSError(27, "File too large")
+
+
 def test_a_new_folder_goes_with_a_failure(tmp_path):
     with made_folder(tmp_path / "good") as folder:
         (folder / "a").touch()

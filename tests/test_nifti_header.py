@@ -203,6 +203,26 @@ def test_no_sign_of_the_third_axis_is_a_positive_one(tmp_path):
     )
 
 
+def test_a_sheared_way_to_a_template(tmp_path):
+    sheared = AFFINE @ np.array(
+        [[1.1, 0.2, 0, 0], [0, 1, 0, 0], [0, 0, 0.9, 0], [0, 0, 0, 1]]
+    )
+    image = nibabel.Nifti1Image(DATA, None)
+    image.set_qform(AFFINE, 1)
+    for code in (1, 4):
+        image.set_sform(sheared, code)
+        image.to_filename(tmp_path / f"{code}.nii")
+    with pytest.raises(InputError, match="1.nii: the affine is sheared"):
+        read_volume(tmp_path / "1.nii")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".* put B0 .* degrees apart")
+        warnings.filterwarnings("error", message=".*voxel sizes")
+        volume = read_volume(tmp_path / "4.nii")
+    np.testing.assert_allclose(volume.affine, sheared, atol=1e-5)
+    expected = np.linalg.norm(AFFINE[:3, :3], axis=0)
+    np.testing.assert_allclose(volume.voxel_size, expected, rtol=1e-5)
+
+
 def test_units_and_checks_are_of_the_qform_too(tmp_path):
     affine = AFFINE.copy()
     affine[:3] *= 1e-3

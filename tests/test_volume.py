@@ -151,15 +151,17 @@ def test_scanner_axes_are_known_from_the_codes(sform_code, qform_code, known):
         (0, 0, "sform"),
     ],
 )
-def test_b0_is_that_of_the_form_in_scanner_coordinates(sform_code, qform_code, form):
+def test_geometry_is_of_the_form_in_scanner_coordinates(sform_code, qform_code, form):
     affines = {
-        "sform": affine_of(np.eye(3), (1, 1, 2)),
+        "sform": affine_of(np.eye(3), (1, 1.2, 2)),
         "qform": affine_of(rotation_about_x(20), (1, 1, 2)),
     }
     data = np.zeros(SHAPE, np.float32)
     codes = sform_code, qform_code
     scan = Volume(data, affines["sform"], "a.nii", *codes, affines["qform"])
-    assert scan.b0_direction == volume(affine=affines[form]).b0_direction
+    expected = volume(affine=affines[form])
+    assert scan.b0_direction == expected.b0_direction
+    assert scan.voxel_size == expected.voxel_size
 
 
 def test_an_image_without_affine_lies_where_its_mask_does():
