@@ -1,6 +1,7 @@
 """Train SpiNet-QSM: `python train.py --flagfile=configs/quickstart.flags`."""
 
 import sys
+import zlib
 from pathlib import Path
 
 from datasets.loading import load_dataset, only_coarse
@@ -80,7 +81,15 @@ def recipe_of(options):
         seed=options.seed,
         data=describe_data(options),
         recompute_denoiser=options.recompute_denoiser,
+        initial=describe_initial(options),
     )
+
+
+def describe_initial(options):
+    """What the weights to begin with are: random ones, or those of a file."""
+    if not options.init_from:
+        return "random"
+    return f"a file of checksum {zlib.crc32(Path(options.init_from).read_bytes()):08x}"
 
 
 def describe_data(options):

@@ -3,10 +3,14 @@
 import os
 import shutil
 
+import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 
+from datasets import loading
 from datasets.loading import load_dataset
 from datasets.qsm_cosmos import dummy_data_generation
+from datasets.qsm_cosmos.qsm_cosmos_dataset_builder import Builder as CosmosBuilder
 from spinet_tf.errors import InputError
 
 NAME = "qsm_cosmos/volumes"
@@ -28,3 +32,56 @@ def test_a_data_set_of_scans(tmp_path):
     changed.write_bytes(changed.read_bytes() + b"1")
     with pytest.raises(InputError, match="was built from other scans than there are"):
         load_dataset(NAME, moved / "data", "train", moved)
+
+
+def test_a_built_folder_is_read_in_its_order(tmp_path, monkeypatch):
+    name = "qsm_shapes/shapes_24"
+    own = load_dataset(name, tmp_path, "validation")
+    (info,) = tmp_path.rglob("dataset_info.json")
+    again = load_dataset(str(info.parent), tmp_path / "none", "validation")
+    for a, b in zip(own, again, strict=True):
+        np.testing.assert_array_equal(a["susceptibility"], b["susceptibility"])
+    asked = {}
+    real = tfds.core.DatasetBuilder.as_dataset
+
+    def as_dataset(self, **arguments):
+        asked.update(arguments)
+        return real(self, **arguments)
+
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "as_dataset", as_dataset)
+    load_dataset(name, tmp_path, "train")
+    assert asked["shuffle_files"] is False
+
+
+def test_a_data_set_of_something_else(tmp_path):
+    builder = tfds.testing.DummyDataset(data_dir=str(tmp_path))
+    builder.download_and_prepare()
+    with pytest.raises(
+        InputError, match="has no mask, susceptibility, voxel_size, white_matter"
+    ):
+        load_dataset(builder.data_dir, tmp_path, "train")
+
+
+def test_what_tells_scans_from_others(tmp_path):
+    names = {"sub-1.mat", "sub-1_a.json", "sub-1_a.nii", "sub-1_b.nii.gz"}
+    for name in (*names, "notes.json", "sub-1.txt"):
+        (tmp_path / name).write_text("1")
+    before = loading._listing(tmp_path)
+    assert set(before) == names
+    (tmp_path / "sub-1.mat").write_text("2")
+    after = loading._listing(tmp_path)
+    assert {name for name in names if before[name] != after[name]} == {"sub-1.mat"}
+
+
+def test_scans_are_recorded_of_what_is_built_here(tmp_path):
+    scans, data = tmp_path / "scans", tmp_path / "data"
+    scans.mkdir()
+    for folder in (None, scans, tmp_path / "missing"):
+        with pytest.raises(InputError, match="expected a folder of your scans as"):
+            load_dataset("qsm_cosmos/volumes", data, "train", folder)
+    shutil.copytree(dummy_data_generation.FOLDER, scans, dirs_exist_ok=True)
+    CosmosBuilder(config="volumes", data_dir=str(data)).download_and_prepare(
+        download_config=tfds.download.DownloadConfig(manual_dir=str(scans))
+    )
+    assert len(load_dataset("qsm_cosmos/volumes", data, "train", scans)) == 2
+    assert not list(data.rglob("scans.json"))

@@ -60,7 +60,7 @@ def define_flags():
         False,
         "Run the CNN again for its gradient: less memory, more time, the same result.",
     )
-    flags.DEFINE_integer("seed", 0, "Of everything random.", lower_bound=0)
+    flags.DEFINE_integer("seed", 0, "Of everything random.", 0, 2**32 - 1)
     flags.DEFINE_float("susceptibility_loss", 1.0, "Weight of L1(chi).", 0.0)
     flags.DEFINE_float("field_loss", 0.5, "Weight of L1(field).", 0.0)
     flags.DEFINE_float("gradient_loss", 0.5, "Weight of L1(edges).", 0.0)

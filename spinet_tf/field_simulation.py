@@ -17,10 +17,10 @@ from spinet_tf.fourier import complex_of
 
 
 class FieldErrors(NamedTuple):
-    """Upper ends of what is drawn for an example; 0 turns a part off.
+    """Upper ends of what is drawn for an example; 0 turns a part off but the noise.
 
     Attributes:
-        noise_low: float [ppm], lower end of the noise's standard deviation.
+        noise_low: float > 0 [ppm], lower end of the noise's standard deviation.
         noise_high: float [ppm], upper end; drawn uniformly in its logarithm.
         background: float [ppm], standard deviation of the residual background field,
             twice: of sources far away, and of sources next to the mask.

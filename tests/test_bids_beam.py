@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -160,3 +161,54 @@ def test_without_beam(tree, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "apache_beam", None)
     message = r"--runner needs Apache Beam: pip install 'spinet-tf\[beam\]'"
     assert_one_line(on_beam(tree, tmp_path / "maps"), message)
+
+
+def test_precision_of_an_export_for_the_run(monkeypatch, tmp_path):
+    from spinet_cli import bids_beam
+
+    given = []
+    monkeypatch.setattr(bids_beam, "load_model", lambda path: path)
+    monkeypatch.setattr(bids_beam, "newest_version", lambda base: base)
+    monkeypatch.setattr(
+        bids_beam, "export_saved_model", lambda *options: given.append(options)
+    )
+    flags = SimpleNamespace(saved_model=None, model="a/m.keras", precision="bfloat16")
+    assert bids_beam.prepare_saved_model(flags)(tmp_path) == tmp_path / "m.keras"
+    assert given == [("a/m.keras", tmp_path / "m.keras", "bfloat16")]
+
+
+def test_a_worker_knows_the_models_dipole_at_zero_and_its_iterates(monkeypatch):
+    from spinet_cli import bids_beam
+
+    monkeypatch.setattr(bids_beam, "SavedModelReconstructor", lambda *given: given)
+    monkeypatch.setattr(bids_beam, "solve_scan", lambda *given: given)
+    handler = bids_beam._Handler("folder", True, {"DipoleAtZero": 1 / 3})
+    assert handler.load_model() == ("folder", True)
+    scan = bids_beam.PlannedScan("sub-1", task="task")
+    element = bids_beam.Element(scan, scan="scan")
+    (solved,) = handler.run_inference([element], "model")
+    assert solved.result == ("task", "model", "scan", 1 / 3)
+
+
+def test_a_scan_that_fails_in_a_worker_is_told(monkeypatch):
+    from spinet_cli import bids_beam
+
+    scan = bids_beam.PlannedScan("sub-1", problem="no local field")
+    element = bids_beam.Element(scan)
+    assert bids_beam._read(element).problem == "no local field"
+
+    def fail(_):
+        raise MemoryError
+
+    assert "not enough memory" in bids_beam._step(element, fail).problem
+
+
+def test_warnings_of_reading_are_in_a_workers_report(monkeypatch):
+    from spinet_cli import bids_beam
+
+    told = []
+    monkeypatch.setattr(bids_beam, "write_scan", lambda *given: told.extend(given[4]))
+    scan = bids_beam.PlannedScan("sub-1")
+    element = bids_beam.Element(scan, messages=("1 voxel is NaN",))
+    assert bids_beam._write(element, {}) == bids_beam.Element(scan)
+    assert told == ["1 voxel is NaN"]

@@ -1,5 +1,7 @@
 """What is kept for a training to go on from, and what is refused."""
 
+import errno
+import fcntl
 import shutil
 
 import keras
@@ -9,8 +11,9 @@ import pytest
 from spinet_tf import SpiNetQSM
 from spinet_tf.errors import InputError
 from spinet_tf.field_simulation import FieldErrors
-from spinet_tf.training.checkpoint import Checkpoint
+from spinet_tf.training.checkpoint import Checkpoint, StopAtNaN
 from spinet_tf.training.run import train
+from spinet_tf.training.run_folder import claimed
 from tests.trainings import RECIPE, network, run, stored
 
 
@@ -101,3 +104,64 @@ def test_another_seed_cannot_resume(finished, tmp_path):
     shutil.copytree(finished[0] / "checkpoints", tmp_path / "checkpoints")
     with pytest.raises(InputError, match="training, with seed 0 instead of 1"):
         run(tmp_path, RECIPE._replace(seed=1))
+
+
+def dense(optimizer="sgd"):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(optimizer, "mse")
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def saved(model, folder, *epochs):
+    checkpoint = Checkpoint(folder)
+    checkpoint.set_model(model)
+    for epoch in epochs:
+        checkpoint.on_epoch_end(epoch)
+    return checkpoint
+
+
+def test_the_tenth_checkpoint_is_newer_than_the_ninth(tmp_path):
+    model = dense()
+    saved(model, tmp_path, 8)
+    shutil.copy(tmp_path / "epoch-9.npz", tmp_path / "kept.npz")
+    model.layers[0].bias.assign([3.0])
+    saved(model, tmp_path, 9)
+    shutil.move(tmp_path / "kept.npz", tmp_path / "epoch-9.npz")
+    (tmp_path / "notes.txt").touch()
+    other = dense()
+    assert Checkpoint(tmp_path).restore(other) == 10
+    assert float(other.layers[0].bias[0]) == 3.0
+
+
+def test_a_checkpoint_that_fails_leaves_the_one_before(tmp_path, monkeypatch):
+    checkpoint = saved(dense(), tmp_path, 0)
+
+    def killed(stream, *_, **__):
+        stream.write(b"PK")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez", killed)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.on_epoch_end(1)
+    assert [path.name for path in tmp_path.iterdir()] == ["epoch-1.npz"]
+
+
+def test_a_checkpoint_of_another_optimizer(tmp_path):
+    saved(dense(), tmp_path, 0)
+    with pytest.raises(InputError, match="epoch-1.npz: is of another optimizer"):
+        Checkpoint(tmp_path).restore(dense("adam"))
+
+
+def test_an_infinite_loss_stops():
+    with pytest.raises(FloatingPointError, match="the loss became inf in step 3"):
+        StopAtNaN().on_train_batch_end(2, {"loss": float("inf")})
+
+
+def test_a_file_system_without_locks(tmp_path, monkeypatch):
+    def flock(*_):
+        raise OSError(errno.ENOLCK, "no locks")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with claimed(tmp_path):
+        pass

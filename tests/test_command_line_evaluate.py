@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from spinet_cli.main import main
+from spinet_tf.errors import InputError
 from tests.command_line import (
     PNG,
     SHAPE,
@@ -189,3 +190,54 @@ def test_bad_folder(refuse, tmp_path):
     refuse("file: cannot be made, File exists", output_dir=tmp_path / "file")
     (tmp_path / "full" / "metrics.png").mkdir(parents=True)
     refuse("metrics.png: cannot be written", output_dir=tmp_path / "full")
+
+
+def test_a_probability_mask(tmp_path):
+    from tests.command_line import mask, read_json, succeed, susceptibility, write
+
+    write(tmp_path / "chi.nii", susceptibility(1))
+    write(tmp_path / "truth.nii", susceptibility())
+    inside = mask() & (np.arange(mask().size).reshape(mask().shape) % 2 == 0)
+    write(tmp_path / "p.nii", np.where(inside, 0.8, 0.3 * mask()).astype(np.float32))
+    labels = write(tmp_path / "labels.nii", np.full(mask().shape, 8, np.int16))
+    succeed(
+        *("evaluate",),
+        **{"reconstruction": tmp_path / "chi.nii", "mask": tmp_path / "p.nii"},
+        **{"reference": tmp_path / "truth.nii", "segmentation": labels},
+        **{"mask_threshold": 0.5, "output_dir": tmp_path},
+    )
+    (region,) = read_json(tmp_path / "metrics.json")["regions"]
+    assert region["voxels"] == np.count_nonzero(inside)
+
+
+def test_grids_of_maps_without_an_affine(tmp_path):
+    from spinet_cli.evaluate import _check_grids
+    from spinet_tf.volume import Volume
+
+    ones = np.ones((3, 4, 5), np.float32)
+    first = Volume(ones, None, "a.mat")
+    shifted = np.eye(4)
+    shifted[0, 3] = 7
+    others = [
+        Volume(ones, affine, f"{k}.nii")
+        for k, affine in enumerate((np.eye(4), shifted))
+    ]
+    _check_grids([first, others[0]])
+    with pytest.raises(InputError, match="affine"):
+        _check_grids([first, *others])
+
+
+def test_the_picture_is_in_canonical_axes(monkeypatch):
+    from spinet_cli import evaluate
+
+    seen = []
+    monkeypatch.setattr(evaluate, "write_comparison", lambda *given: seen.extend(given))
+    chi = np.arange(60.0).reshape(3, 4, 5)
+    affine = np.array([[0, -2, 0, 0], [1, 0, 0, 0], [0, 0, 3, 0], [0, 0, 0, 1.0]])
+    scans = evaluate._Scans({"a": chi}, chi, chi > 9, None, affine, (1.0, 2.0, 3.0))
+    evaluate._write_picture("x.png", scans)
+    turned = np.swapaxes(chi, 0, 1)[::-1]
+    for volume in seen[1:3]:
+        np.testing.assert_array_equal(volume, turned)
+    np.testing.assert_array_equal(seen[3], turned > 9)
+    assert tuple(seen[4]) == (2, 1, 3)

@@ -156,3 +156,16 @@ def test_a_map_that_would_replace_a_field(scan, tmp_path):
     assert result.exit_code == 2
     assert "half_chi.nii.gz: would replace the input" in result.err
     assert listing(tmp_path) == {field: field.read_bytes()}
+
+
+def test_a_scan_without_memory_is_one_of_several(capsys):
+    from spinet_cli.each_scan import run_each
+
+    def work(scan):
+        if scan == "a":
+            raise MemoryError
+
+    assert run_each(["a", "b"], work, str) == 1
+    told = capsys.readouterr().err
+    assert "scan 2 of 2: b" in told
+    assert told.endswith("  a: the machine has not enough memory for these volumes\n")

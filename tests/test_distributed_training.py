@@ -6,14 +6,19 @@ import os
 import socket
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from spinet_tf.errors import InputError
 from spinet_tf.model_files import load_model
-from spinet_tf.training.strategy import make_strategy
+from spinet_tf.training.run import (
+    train,
+)
+from spinet_tf.training.strategy import check_batch_size, make_strategy
 from tests.conftest import ROOT
+from tests.trainings import RECIPE
 
 
 def start(name, folder, **environment):
@@ -99,3 +104,11 @@ def test_a_cluster_that_is_none(config, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", config)
     with pytest.raises(InputError, match=r'TF_CONFIG: expected \{"cluster"'):
         make_strategy("multi_worker")
+
+
+def test_a_batch_that_the_replicas_cannot_share(tmp_path):
+    replicas = SimpleNamespace(num_replicas_in_sync=2)
+    check_batch_size(replicas, 4)
+    recipe = RECIPE._replace(batch_size=3)
+    with pytest.raises(InputError, match="a multiple of the 2 replicas, got 3"):
+        train(None, None, None, recipe, tmp_path, strategy=replicas)

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -111,3 +112,33 @@ def test_the_network_that_ships_has_its_card_by_any_path(tmp_path, monkeypatch):
     for path in (shipped, Path(os.path.relpath(shipped)), Path("link.keras")):
         assert _notes(path, None) == card
     assert _notes(Path("other.keras"), None) == ""
+
+
+def test_flags_are_passed_on(monkeypatch, tmp_path):
+    import export
+
+    given = []
+    monkeypatch.setattr(
+        "spinet_tf.serving.saved_model.export_saved_model",
+        lambda _, *options: given.append(options),
+    )
+    options = SimpleNamespace(
+        **{"model": None, "sizes": ["8x9x10"], "notes": None, "format": "saved_model"},
+        **{"output_dir": tmp_path, "precision": "bfloat16", "max_voxels": 999},
+    )
+    export.run(options)
+    assert given[0][:3] == (tmp_path, "bfloat16", 999)
+
+
+def test_defaults():
+    code = (
+        "import export; from absl import flags; export.define_flags();"
+        "print({n: flags.FLAGS[n].default for n in ('format', 'precision',"
+        " 'max_voxels', 'sizes', 'weights')})"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+    )
+    expected = {"format": "saved_model", "precision": "float32"}
+    expected |= {"max_voxels": 320**3, "sizes": ["64x64x64"], "weights": "float32"}
+    assert found.stdout == f"{expected}\n"

@@ -52,3 +52,22 @@ def test_no_error_and_an_empty_mask_cost_nothing():
     zero = 0 * chi
     for part in loss_parts(zero, zero, zero, kernel, 0 * ones, 1):
         assert float(part) == 0
+
+
+def test_samples_of_a_batch_weigh_the_same_whatever_their_masks():
+    size, voxel_sizes, b0 = geometry("mixed")
+    mask = np.zeros((2, *size, 1))
+    mask[0, 1:-1, 1:-1, 1:-1] = 1
+    mask[1, 3:5, 2:4, 2:4] = 1
+    chi = mask * random_volume(np.random.default_rng(0), size)
+    kernel = dipole_kernel(size, voxel_sizes, b0)
+    nothing = np.zeros_like(chi)
+    both = loss_parts(*map(tf.constant, (chi, nothing, nothing)), kernel, mask, 1)
+    each = [
+        loss_parts(
+            *(tf.constant(x[i : i + 1]) for x in (chi, nothing, nothing)),
+            *(kernel[i : i + 1], mask[i : i + 1], 1),
+        )
+        for i in range(2)
+    ]
+    np.testing.assert_allclose(both, np.mean(each, axis=0))

@@ -1,10 +1,14 @@
 """A model server and the versions in its folder."""
 
 import concurrent.futures
+import json
+import os
 import shutil
 import threading
 import time
+from types import SimpleNamespace
 
+import pytest
 import tensorflow as tf
 
 from benchmarks.agreement import relative_error
@@ -65,3 +69,74 @@ def test_version_that_fails_to_warm_up_is_passed_over(exported, tmp_path):
     shutil.copytree(exported[1], tmp_path / "3")
     store.refresh()
     assert store.current.version == 3
+
+
+@pytest.fixture
+def store_of(monkeypatch, tmp_path):
+    """Makes a `ModelStore` of these versions; a file `bad` in one fails to load."""
+    from spinet_tf.serving import model_store
+
+    def load(folder):
+        if (folder / "bad").exists():
+            raise OSError("no graph")
+        return SimpleNamespace(version=int(folder.name))
+
+    monkeypatch.setattr(model_store, "ServedModel", load)
+
+    def make(*names):
+        for name in names:
+            (tmp_path / name).mkdir()
+        return model_store.ModelStore(tmp_path), tmp_path
+
+    return make
+
+
+def test_a_bad_version_is_told_of_once(store_of, caplog):
+    store, folder = store_of("1")
+    (folder / "2" / "bad").mkdir(parents=True)
+    assert store.refresh() == ["version 2 cannot be loaded: OSError: no graph"]
+    assert "version 2 cannot be loaded: OSError: no graph" in caplog.text
+    assert store.refresh() == []
+    assert store.current.version == 1
+
+
+def test_a_folder_that_is_away_for_a_moment(store_of, monkeypatch):
+    monkeypatch.setattr("spinet_tf.serving.model_store.POLL_SECONDS", 0.01)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    store, folder = store_of("1")
+    folder.rename(folder.with_name("away"))
+    stop = store.watch()
+    time.sleep(0.1)
+    (folder.with_name("away") / "2").mkdir()
+    folder.with_name("away").rename(folder)
+    deadline = time.monotonic() + 20
+    while store.current.version == 1 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    stop()
+    assert store.current.version == 2
+
+
+def test_another_export_takes_the_number(tmp_path, monkeypatch):
+    from spinet_tf.serving import saved_model
+
+    for name in ("1", ".export-mine"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "content").write_text(name)
+    before = [[], os.listdir(tmp_path)]
+    monkeypatch.setattr(saved_model.os, "listdir", lambda _: before.pop(0))
+    version = saved_model._publish(tmp_path / ".export-mine", tmp_path)
+    assert version == tmp_path / "2"
+    assert (version / "content").read_text() == ".export-mine"
+    assert (tmp_path / "1" / "content").read_text() == "1"
+
+
+def test_the_newest_version_is_taken(tmp_path):
+    from spinet_tf.serving.local import FACTS, newest_version
+
+    for number in (2, 9, 10):
+        (tmp_path / str(number)).mkdir()
+        facts = dict.fromkeys(FACTS, number)
+        (tmp_path / str(number) / "spinet_qsm.json").write_text(json.dumps(facts))
+    version, details = newest_version(tmp_path)
+    assert version == tmp_path / "10"
+    assert (details["ModelVersion"], details["Lambda"]) == (10, 10)

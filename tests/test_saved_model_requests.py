@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from spinet_tf.serving.answers import refusal
+from spinet_tf.serving.checks import checked
 from tests.served import request
 
 
@@ -100,3 +102,36 @@ def test_result_that_is_not_finite(graph):
     inputs["local_field"] *= np.float32(1e37)
     with pytest.raises(tf.errors.InvalidArgumentError, match="is local_field in ppm"):
         graph(inputs)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "taken"),
+    [
+        ("voxel_size", (0.01, 1, 100), True),
+        ("voxel_size", (1, 1, 101), False),
+        ("voxel_size", (0.009, 1, 1), False),
+        ("b0_direction", (0, -0.6, -0.8), True),
+        ("b0_direction", (0, 0, 0.0011), True),
+        ("b0_direction", (0, 0, 0.0009), False),
+        ("b0_direction", (0, 999, 0), True),
+        ("b0_direction", (0, 1001, 0), False),
+    ],
+)
+def test_what_is_taken_up_to_its_limits(name, value, taken):
+    inputs = request() | {name: np.tile(np.float32(value), (2, 1))}
+    inputs = {key: tf.constant(array) for key, array in inputs.items()}
+    voxels = int(tf.size(inputs["mask"]))  # no more than that, but that
+    if taken:
+        np.testing.assert_array_equal(checked(inputs, voxels)[name], inputs[name])
+    else:
+        with pytest.raises(tf.errors.InvalidArgumentError, match=name):
+            checked(inputs, voxels)
+
+
+def test_a_refusal_is_one_line_with_what_was_got():
+    told = "assertion failed: [mask: expected the shape, got] [2 8 8] [2 9 9]"
+    message = f"Graph execution error:\n\n{told}\n\t [[{{{{node Assert}}}}]]\nmore"
+    error = tf.errors.InvalidArgumentError(None, None, message)
+    assert refusal(error) == "mask: expected the shape, got [2 8 8] [2 9 9]"
+    error = tf.errors.ResourceExhaustedError(None, None, "no memory\n\t [[node]]")
+    assert refusal(error) == "no memory"

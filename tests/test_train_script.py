@@ -42,6 +42,7 @@ def assert_one_line(result, *words):
         (["--run_dir=x", "--strategy=magic"], ["strategy", "mirrored"]),
         (["--run_dir=x", "--steps=10", "--steps_per_epoch=4"], ["multiple"]),
         (["--run_dir=x", "--noise_low=0.01"], ["noise_low"]),
+        (["--run_dir=x", f"--seed={2**32}"], ["seed", "4294967295"]),
         (["--run_dir=x", "more"], ["more"]),
         (["--flagfile=missing.flags", "--run_dir=x"], ["missing.flags"]),
     ],

@@ -6,6 +6,7 @@ from etils import epath
 
 from datasets.qsm_brain import qsm_brain_dataset_builder
 from datasets.qsm_brain.qsm_brain_dataset_builder import BrainConfig, Builder
+from datasets.qsm_brain.qsm_brain_dataset_builder import Builder as BrainBuilder
 
 ODD_HEAD = BrainConfig(
     name="odd_head",
@@ -100,3 +101,19 @@ def test_beam_makes_the_same_examples(tmp_path):
         for one, other in zip(*rows, strict=True):
             for name, value in one.items():
                 np.testing.assert_array_equal(value, other[name])
+
+
+def test_configurations_are_the_documented_ones():
+    found = {
+        config.name: (config.kind, config.shape[0], config.examples)
+        for config in BrainBuilder.BUILDER_CONFIGS
+    }
+    assert found == {
+        "patches_64": ("patch", 64, {"train": 2000, "validation": 100}),
+        "patches_48": ("patch", 48, {"train": 2000, "validation": 100}),
+        "patches_32": ("patch", 32, {"train": 400, "validation": 16, "test": 40}),
+        "quick_48": ("patch", 48, {"train": 200, "validation": 16}),
+        "patches_tiny": ("patch", 24, {"train": 8, "validation": 4}),
+        "heads": ("head", 160, {"validation": 5, "test": 20}),
+        "heads_small": ("head", 96, {"validation": 2, "test": 4}),
+    }

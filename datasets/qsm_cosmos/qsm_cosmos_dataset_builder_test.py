@@ -14,6 +14,7 @@ from datasets.qsm_cosmos.qsm_cosmos_dataset_builder import (
     CosmosConfig,
     examples,
 )
+from datasets.qsm_cosmos.qsm_cosmos_dataset_builder import Builder as CosmosBuilder
 from datasets.qsm_cosmos.scan_folder import open_folder
 from datasets.qsm_cosmos.shared_by_tests import (
     SUBJECTS,
@@ -190,3 +191,15 @@ def test_a_sidecar_goes_before_the_affine(folder):
     path.write_text('{"B0_dir": [0, -2, 0]}')
     (scan,) = open_folder(folder, (1, 1, 1), (0, 0, 1)).scans("sub-03")
     np.testing.assert_array_equal(scan.read().b0_direction, (0, -1, 0))
+
+
+def test_configurations_are_as_the_readme_says():
+    configs = {config.name: config for config in CosmosBuilder.BUILDER_CONFIGS}
+    sizes = {name: (config.shape, config.stride) for name, config in configs.items()}
+    assert sizes.pop("volumes")[0] is None
+    assert sizes == {f"patches_{n}": ((n,) * 3, (n // 2,) * 3) for n in (64, 48)}
+    for config in configs.values():
+        assert config.least_mask == 0.25
+        assert config.fractions == {"train": 0.8, "validation": 0.1, "test": 0.1}
+        assert config.mat_voxel_size == (1, 1, 1)
+        assert config.mat_b0_direction == (0, 0, 1)

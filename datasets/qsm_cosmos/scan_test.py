@@ -1,9 +1,11 @@
 """Scans of `qsm_cosmos`: what counts of them, and which files are whose."""
 
 import numpy as np
+import pytest
 
 from datasets.qsm_cosmos.mat_layout import MatFolder
 from datasets.qsm_cosmos.scan import make_scan
+from spinet_tf.errors import InputError
 from spinet_tf.field_units import FieldUnits
 from spinet_tf.volume import Volume
 
@@ -35,3 +37,16 @@ def test_a_subject_whose_name_begins_another(tmp_path):
     folder = MatFolder(tmp_path, (1, 1, 1), (0, 0, 1))
     found = [scan.path.name for scan in folder.scans("sub-1")]
     assert sorted(found) == ["sub-1.mat", "sub-1_run-2.mat"]
+
+
+@pytest.mark.parametrize("factor", [1e-3, 100])
+def test_a_map_whose_contrast_is_none_of_a_brain(factor):
+    rng = np.random.default_rng(0)
+    chi, field = (0.03 * rng.standard_normal((8, 7, 6)) for _ in range(2))
+    with pytest.raises(InputError, match=r"chi: .*is the map in ppm\?"):
+        make_scan(
+            Volume((factor * chi).astype("float32"), None, "chi"),
+            Volume(field.astype("float32"), None, "field"),
+            Volume(np.ones(chi.shape, bool), None, "mask"),
+            *((1, 1, 1), (0, 0, 1), FieldUnits()),
+        )

@@ -3,6 +3,7 @@
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
+from spinet_tf.errors import InputError
 from spinet_tf.serving.flatbuffer import add_buffer, builtin_of
 
 FLOAT16_VERSION = 3  # of DEQUANTIZE, the first that reads float16
@@ -17,6 +18,9 @@ def halve_convolutions(model):
 
     Args:
         model: `ModelT` of a TensorFlow Lite schema.
+
+    Raises:
+        InputError: a weight is beyond what float16 holds.
     """
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.DEQUANTIZE
@@ -52,13 +56,15 @@ def _conversion(model, graph, index):
     """Operator that gives a constant float32 tensor its values, from float16 ones."""
     tensor = graph.tensors[index]
     data = np.asarray(model.buffers[tensor.buffer].data, np.uint8)
-    if not np.isfinite(data.view(np.float32).astype(np.float16)).all():
-        raise RuntimeError("a weight is too large for float16")
+    with np.errstate(over="ignore"):
+        halved = data.view(np.float32).astype(np.float16)
+    if not np.isfinite(halved).all():
+        raise InputError("model: a weight is too large for float16")
     half = schema.TensorT()
     half.name = tensor.name + b"/float16"
     half.shape = tensor.shape
     half.type = schema.TensorType.FLOAT16
-    half.buffer = add_buffer(model, data.view(np.float32).astype(np.float16).tobytes())
+    half.buffer = add_buffer(model, halved.tobytes())
     graph.tensors.append(half)
     tensor.buffer = 0  # the empty one, of tensors that are computed
 

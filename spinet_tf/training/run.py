@@ -43,6 +43,7 @@ class Recipe(NamedTuple):
         seed: int.
         data: str, what the stored examples are. Defaults to nothing.
         recompute_denoiser: bool, see `Trainer`; takes less memory and more time.
+        initial: str, what the weights to begin with are. Defaults to nothing.
     """
 
     steps: int
@@ -57,6 +58,7 @@ class Recipe(NamedTuple):
     seed: int = 0
     data: str = ""
     recompute_denoiser: bool = False
+    initial: str = ""
 
 
 def _optimizer(recipe):
@@ -232,4 +234,5 @@ def best_in_log(path):
     if not lines:
         return float("inf")
     column = header.split(",").index(CHOSEN_BY)
-    return min(float(line.split(",")[column]) for line in lines)
+    values = [float(line.split(",")[column]) for line in lines]
+    return min([value for value in values if value == value], default=float("inf"))

@@ -1,0 +1,91 @@
+"""`spinet-qsm bids` into a dataset that it has written to."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("key", "other"),
+    [
+        ("Method", "tkd"),
+        ("Model", "other.keras"),
+        ("Precision", "bfloat16"),
+        ("Padding", 20.0),
+        ("Reference", "mean"),
+        ("MaskThreshold", 0.5),
+        ("Sources", ["bids:input:x", "bids:input:y"]),
+        ("FieldUnits", "hz"),
+        ("MagneticFieldStrength", 7.0),
+        ("EchoTime", 0.04),
+    ],
+)
+@pytest.mark.parametrize("server", [None, "host:8500"])
+def test_each_setting_that_is_another_is_told(key, other, server):
+    from spinet_cli.bids_settings import other_settings
+    from spinet_cli.scan_task import ScanTask
+    from spinet_tf.field_units import FieldUnits
+
+    flags = SimpleNamespace(
+        **{"method": "spinet", "keep_slices": False, "model": None, "pad": 0.0},
+        **{"reference": "none", "mask_threshold": None, "precision": "float32"},
+        **{"server": server, "saved_model": None, "model_name": "spinet_qsm"},
+    )
+    units, bids = FieldUnits("rad", 3.0, 0.02), {"Sources": ["bids:input:a"]}
+    task = ScanTask(flags, "field", "mask", "map", "picture", units, bids=bids)
+    sidecar = {
+        **{"Method": "spinet", "Padding": 0.0, "Reference": "none"},
+        **{"Sources": ["bids:input:a"], "FieldUnits": "rad", "EchoTime": 0.02},
+        **{"MagneticFieldStrength": 3.0, "VoxelSize": [1, 1, 1]},
+        "Model": "spinet_qsm" if server else "pretrained.keras",
+    }
+    if not server:
+        sidecar["Precision"] = "float32"
+    scan = SimpleNamespace(task=task)
+    assert other_settings(scan, flags, sidecar) == []
+    found = other_settings(scan, flags, {**sidecar, key: other})
+    # A server's precision is not known.
+    assert len(found) == (0 if server and key == "Precision" else 1)
+    assert all(line.startswith(f"{key} ") for line in found)
+
+
+@pytest.fixture
+def small_tree(tmp_path):
+    """A dataset of two subjects, and where its maps go."""
+    from tests.bids_tree import put
+    from tests.command_line import mask, susceptibility
+
+    for subject in ("sub-1", "sub-2"):
+        folder = tmp_path / "tree" / subject / "anat"
+        put(folder / f"{subject}_localfield.nii", susceptibility())
+        put(folder / f"{subject}_mask.nii", mask().astype(np.uint8))
+    return tmp_path / "tree", tmp_path / "maps"
+
+
+def test_a_missing_file_is_written_anew(small_tree):
+    from tests.bids_tree import bids
+
+    tree, maps = small_tree
+    words = ("--method=tkd", "--participant-label", "1")
+    assert bids(tree, maps, *words).exit_code == 0
+    (maps / "README").write_text("mine")
+    picture = maps / "sub-1" / "figures" / "sub-1_Chimap.png"
+    report = picture.with_suffix(".html")
+    for missing, more in ((picture, ()), (report, ("--report",))):
+        missing.unlink(missing_ok=True)
+        result = bids(tree, maps, *words, *more)
+        assert (result.exit_code, missing.exists()) == (0, True)
+    assert (maps / "README").read_text() == "mine"
+
+
+def test_an_interrupt_leaves_no_empty_folders(small_tree, monkeypatch):
+    from tests.bids_tree import bids
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("spinet_cli.bids.reconstruct_scan", interrupt)
+    tree, maps = small_tree
+    assert bids(tree, maps, "--method=tkd").exit_code == 130
+    assert not [path for path in maps.iterdir() if path.is_dir()]

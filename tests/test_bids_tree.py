@@ -1,0 +1,105 @@
+"""Which files of a BIDS dataset belong together."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+
+def tree_of(folder, *names, **sidecars):
+    """A `BidsTree` of empty files, and of JSON files by their place in the folder."""
+    from spinet_tf.bids import BidsTree
+
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    for name, content in sidecars.items():
+        path = folder / (name.replace("__", "/") + ".json")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content))
+    return BidsTree(folder)
+
+
+def test_entities_of_a_maps_name(tmp_path):
+    name = "sub-1_ses-2_task-a_acq-b_ce-c_rec-d_run-1_space-e_chunk-2_res-f"
+    (field,) = tree_of(tmp_path, f"sub-1/{name}_desc-local_fieldmap.nii").local_fields
+    assert field.map_name == name
+    (field,) = tree_of(
+        tmp_path / "b", "sub-1_acq-b_task-a_echo-1_localfield.nii"
+    ).local_fields
+    assert field.map_name == "sub-1_task-a_acq-b"
+
+
+@pytest.mark.parametrize(
+    ("masks", "first"),
+    [
+        (("a/sub-1_mask.nii", "b/sub-1_run-1_mask.nii"), 0),
+        (("a/sub-1_mask.nii", "a/sub-1_run-1_mask.nii"), 1),
+        (("a/sub-1_mask.nii", "a/sub-1_desc-brain_mask.nii"), 1),
+        (("a/sub-1_run-1_mask.nii", "a/sub-1_desc-brain_mask.nii"), 0),
+        (("a/sub-1_mask.nii", "b/sub-1_run-1_bgmask.nii"), 0),
+        (("a/sub-1_desc-brain_mask.nii", "a/sub-1_bgmask.nii"), 1),
+        (("a/sub-1_mask.nii", "a/sub-1_run-2_mask.nii"), 0),
+    ],
+)
+def test_which_mask_goes_first(tmp_path, masks, first):
+    tree = tree_of(tmp_path, "a/sub-1_run-1_localfield.nii", *masks)
+    (field,) = tree.local_fields
+    assert tree.mask_of(field) == tree.folder / masks[first]
+
+
+def test_which_sidecar_goes_first(tmp_path):
+    tree = tree_of(
+        tmp_path,
+        "sub-1/anat/sub-1_run-1_localfield.nii",
+        **{
+            "sub-1_run-1_localfield": {"EchoTime": 1, "Units": "Hz"},
+            "sub-1__anat__sub-1_localfield": {"EchoTime": 2, "A": 2},
+            "sub-1__anat__sub-1_run-1_localfield": {"A": 3},
+            "sub-1__anat__sub-1_run-2_localfield": {"A": 4, "EchoTime": 4},
+            "other__a__b__sub-1_run-1_localfield": {"A": 5, "EchoTime": 5},
+        },
+    )
+    (field,) = tree.local_fields
+    content, nearest = tree.metadata(field)
+    assert content == {"EchoTime": 2, "Units": "Hz", "A": 3}
+    assert nearest.name == "sub-1_run-1_localfield.json"
+
+
+def test_a_field_beside_the_sessions(tmp_path):
+    names = ("anat/sub-1", "ses-a/anat/sub-1_ses-a")
+    tree = tree_of(tmp_path, *(f"sub-1/{name}_localfield.nii" for name in names))
+    assert tree.sessions == [("1", ""), ("1", "a")]
+
+
+def test_a_pickle_in_a_dataset_is_not_read(tmp_path):
+    (tmp_path / ".ancpbids-dataset.pickle").write_bytes(b"cos\nsystem\n.")
+    assert tree_of(tmp_path, "sub-1/sub-1_localfield.nii").local_fields
+
+
+def planned(tree, dataset, **flags):
+    from spinet_cli.bids_plan import plan_scans
+
+    flags = {
+        **{"participant_label": None, "session_label": None, "report": False},
+        **{"field_units": "ppm", "b0": None, "te": None, **flags},
+    }
+    return plan_scans(tree, SimpleNamespace(**flags), dataset)
+
+
+def test_what_a_sidecar_takes_over(tmp_path):
+    stem = "sub-1_space-T1w_localfield"
+    names = (f"sub-1/{stem}.nii", "sub-1/sub-1_mask.nii")
+    flags = {"field_units": "rad", "b0": 3.0, "te": 0.02}
+    tree = tree_of(tmp_path / "a", *names, **{f"sub-1__{stem}": {"Resolution": "low"}})
+    (scan,) = planned(tree, tmp_path / "maps", **flags)
+    assert tuple(scan.task.units) == ("rad", 3.0, 0.02)
+    assert scan.task.bids["Resolution"] == "low"
+    assert scan.task.bids["SpatialReference"] == f"bids:input:sub-1/{stem}.nii"
+    sidecar = {f"sub-1__{stem}": {"SpatialReference": "T1w.nii"}}
+    (scan,) = planned(tree_of(tmp_path / "b", *names, **sidecar), tmp_path / "maps")
+    assert scan.task.bids["SpatialReference"] == "T1w.nii"
+    sidecar = {f"sub-1__{stem}": {"SpatialReference": 3}}
+    (scan,) = planned(tree_of(tmp_path / "c", *names, **sidecar), tmp_path / "maps")
+    assert "expected SpatialReference to be text" in scan.problem

@@ -1,0 +1,90 @@
+"""The client of a server, against stubs of servers."""
+
+import concurrent.futures
+import time
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    predict_pb2,
+)
+
+from spinet_tf.errors import InputError
+from spinet_tf.serving.client import REPORT, RemoteReconstructor
+from spinet_tf.serving.signatures import INPUTS
+
+
+class Stub(grpc.GenericRpcHandler):
+    """A server whose model gives these outputs, and a map after some seconds."""
+
+    def __init__(self, outputs=REPORT, size=(1, 2, 2, 2), seconds=0.0):
+        self.outputs, self.size, self.seconds = outputs, size, seconds
+
+    def service(self, handler_call_details):
+        last = handler_call_details.method.rpartition("/")[2]
+        answer = {"GetModelMetadata": self.metadata, "Predict": self.map}[last]
+        return grpc.unary_unary_rpc_method_handler(lambda *_: answer())
+
+    def metadata(self):
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        signature = signatures.signature_def["serving_default"]
+        for name in INPUTS:
+            signature.inputs[name].name = name
+        for name in self.outputs:
+            signature.outputs[name].name = name
+        for size in (-1, 2):
+            shape = signature.outputs["solver_iterations"].tensor_shape
+            shape.dim.add(size=size)
+        response = get_model_metadata_pb2.GetModelMetadataResponse()
+        response.model_spec.version.value = 1
+        response.metadata["signature_def"].Pack(signatures)
+        return response.SerializeToString()
+
+    def map(self):
+        time.sleep(self.seconds)
+        response = predict_pb2.PredictResponse()
+        response.model_spec.version.value = 2
+        chi = tf.make_tensor_proto(np.zeros(self.size, np.float32))
+        response.outputs["susceptibility"].CopyFrom(chi)
+        return response.SerializeToString()
+
+
+@pytest.fixture
+def stub():
+    """Starts a stub; gives its address."""
+    servers = []
+
+    def start(**options):
+        server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
+        server.add_generic_rpc_handlers([Stub(**options)])
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        servers.append(server)
+        return f"127.0.0.1:{port}"
+
+    yield start
+    for server in servers:
+        server.stop(None)
+
+
+def test_a_large_answer_of_a_newer_version(stub):
+    remote = RemoteReconstructor(stub(size=(1, 104, 104, 104)))
+    assert (remote.version, remote.unrolls) == (1, 2)
+    found = remote.predict({"mask": np.ones(1, np.float32)})["susceptibility"]
+    assert found.nbytes > 4 * 2**20
+    assert remote.version == 2
+
+
+def test_a_server_that_takes_too_long(stub):
+    remote = RemoteReconstructor(stub(seconds=1.2), timeout=0.3)
+    with pytest.raises(InputError, match="DEADLINE_EXCEEDED"):
+        remote.predict({"mask": np.ones(1, np.float32)})
+
+
+def test_a_model_without_the_outputs_is_named(stub):
+    address = stub(outputs=REPORT - {"data_consistency"})
+    with pytest.raises(InputError, match="'spinet_qsm' is not a SpiNet-QSM model"):
+        RemoteReconstructor(address)

@@ -1,0 +1,156 @@
+"""Which maps a report shows, of which sign, in which window."""
+
+import html
+from types import SimpleNamespace
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """What `Planes` is asked to draw or view: kind, volumes by title, window."""
+    from spinet_tf.report_pictures import Planes
+
+    calls = []
+    for kind in ("draw", "view", "draw_side_by_side"):
+
+        def record(_, *given, kind=kind):
+            calls.append((kind, *given))
+            return "drawn"
+
+        monkeypatch.setattr(Planes, kind, record)
+    return calls
+
+
+def test_what_the_reports_of_one_map_show(drawn, monkeypatch):
+    from spinet_tf.evaluate import evaluate
+    from spinet_tf.reconstruction import Reconstruction
+    from spinet_tf.report import evaluation_sections, reconstruction_sections
+    from spinet_tf.volume import Volume
+    from tests.command_line import mask, susceptibility
+
+    chi, truth, inside = susceptibility(1), susceptibility(), mask()
+    scores = evaluate(chi, truth, inside)
+    evaluation_sections(chi, truth, inside, None, (1, 1, 2), scores, "a")
+    views = {title: volume for kind, title, volume, _ in drawn[1:]}
+    assert list(views) == ["reconstruction", "reference", "error"]
+    np.testing.assert_allclose(views["error"], inside * (chi - truth), atol=1e-7)
+    assert [call[-1] for call in drawn] == 4 * [0.1]
+    drawn.clear()
+    counted = []
+    monkeypatch.setattr(
+        "spinet_tf.report.inside_histogram", lambda maps, _: counted.append(maps)
+    )
+    field = Volume(3 * truth, None, "field")
+    residual = 0.1 * truth
+    result = Reconstruction(chi, 0.1, [], 1.0)
+    reconstruction_sections(field, inside, (1, 1, 2), result, residual, {})
+    shown, viewed, both, enlarged = drawn
+    assert shown[1]["susceptibility"] is viewed[2] is chi
+    assert counted[0]["susceptibility"] is chi
+    assert shown[2] == viewed[3] == 0.1
+    assert both[1]["local field"] is field.data
+    assert both[1]["residual"] is enlarged[1]["residual, enlarged"] is residual
+    percentile = np.percentile(np.abs(truth[inside]), 99)
+    assert both[2] == pytest.approx(3 * percentile)
+    assert enlarged[2] == pytest.approx(0.1 * percentile)
+
+
+def test_what_the_report_of_several_maps_shows(drawn):
+    from spinet_tf.comparison_report import comparison_sections
+    from spinet_tf.evaluate import evaluate
+    from tests.command_line import mask, susceptibility
+
+    truth, inside = susceptibility() + 0.01, mask()
+    maps = {"a": susceptibility(1), "b": susceptibility(2)}
+    scores = {name: evaluate(chi, truth, inside) for name, chi in maps.items()}
+    comparison_sections(maps, truth, inside, None, (1, 1, 2), scores)
+    viewed = {call[1]: call[2:] for call in drawn if call[0] == "view"}
+    assert list(viewed) == ["reference", "a", "a, error", "b", "b, error"]
+    for name, chi in maps.items():
+        error, window = viewed[f"{name}, error"]
+        np.testing.assert_allclose(error, inside * (chi - truth), atol=1e-7)
+        assert (window, viewed[name][1]) == (0.05, 0.1)
+    reference, window = viewed["reference"]
+    np.testing.assert_array_equal(reference, inside * truth)
+    assert window == 0.1
+
+
+def test_the_plane_of_each_unroll():
+    from spinet_tf.report_figures import unroll_planes
+
+    mask = np.zeros((20, 24, 30), bool)
+    mask[8:12, 9:15, 20:25] = True
+    maps = list(np.random.default_rng(0).standard_normal((2, *mask.shape)))
+    figure = unroll_planes(maps, mask, (1.0, 2.0, 3.0), 0.1)
+    for panel, volume in zip(figure.axes, maps, strict=True):
+        (shown,) = panel.get_images()
+        np.testing.assert_array_equal(shown.get_array(), volume[5:15, 6:18, 22].T)
+        assert shown.get_clim() == (-0.1, 0.1)
+        assert shown.origin == "lower"
+        assert panel.get_aspect() == 2
+
+
+def test_a_histogram_is_of_the_voxels_inside(monkeypatch):
+    from spinet_tf import report_pictures
+    from spinet_tf.report_figures import histogram
+
+    inside = np.zeros((10, 10, 10), bool)
+    inside[:, :, 5:] = True
+    chi = np.where(inside, np.random.default_rng(0).normal(0.01, 0.02, inside.shape), 5)
+    (axes,) = histogram({"map": chi}, inside).axes
+    edges, counts = axes.patches[0].get_xy().T
+    assert edges.max() < 0.1
+    assert counts.max() > 5
+    assert edges.max() - edges.min() > 6 * 0.02 * 0.8
+    monkeypatch.setattr(report_pictures, "picture", lambda _, words: words)
+    words = report_pictures.inside_histogram({"map": chi}, inside)
+    values = chi[inside]
+    assert f"map {values.mean():.4f} ± {values.std():.4f} ppm" in words
+
+
+def test_where_a_viewer_begins(monkeypatch):
+    import nilearn.plotting
+
+    from spinet_tf.slice_viewer import slice_viewer
+
+    seen = {}
+
+    def view(image, **options):
+        seen.update(options, affine=image.affine, data=image.get_fdata())
+        return SimpleNamespace(html='<link rel="icon" href="https://x"><p>here</p>')
+
+    monkeypatch.setattr(nilearn.plotting, "view_img", view)
+    affine = np.diag([2.0, 3.0, 4.0, 1.0])
+    affine[:3, 3] = -10, 20, 5
+    data = np.random.default_rng(0).standard_normal((4, 5, 6))
+    element = slice_viewer("map", data, affine, (1, 2, 3), 0.1)
+    assert seen["cut_coords"] == (-8, 26, 17)
+    assert (seen["vmax"], seen["threshold"], seen["bg_img"]) == (0.1, None, None)
+    np.testing.assert_array_equal(seen["affine"], affine)
+    np.testing.assert_allclose(seen["data"], data, rtol=1e-6)
+    told = html.unescape(ElementTree.tostring(element).decode())
+    assert "<p>here</p>" in told and "https" not in told
+
+
+def test_the_grid_of_the_pictures(monkeypatch):
+    from spinet_tf import report_pictures
+
+    monkeypatch.setattr(report_pictures, "slice_viewer", lambda *given: given)
+    monkeypatch.setattr(report_pictures, "picture", lambda figure, _: figure)
+    monkeypatch.setattr(report_pictures, "unroll_planes", lambda *given: given)
+    mask = np.zeros((6, 7, 8), bool)
+    mask[2:5, 1:6, 4] = True
+    planes = report_pictures.Planes(None, mask, (1.0, 2.0, 3.0))
+    _, _, affine, centre, _ = planes.view("map", mask, 0.1)
+    np.testing.assert_array_equal(affine, np.diag([1, 2, 3, 1]))
+    np.testing.assert_array_equal(centre, (3, 3, 4))
+    # An array whose axes go to the front, the left and up.
+    affine = np.array([[0, -2, 0, 0], [1, 0, 0, 0], [0, 0, 3, 0], [0, 0, 0, 1.0]])
+    planes = report_pictures.Planes(affine, mask, (1.0, 2.0, 3.0))
+    maps, turned, edges, _ = planes.draw_unrolls([mask])
+    assert maps[0].shape == turned.shape == (7, 6, 8)
+    np.testing.assert_array_equal(maps[0], turned)
+    assert tuple(edges) == (2, 1, 3)

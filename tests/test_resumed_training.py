@@ -1,0 +1,126 @@
+"""What a training goes on with."""
+
+import shutil
+from types import SimpleNamespace
+
+import keras
+import pytest
+
+from spinet_tf import SpiNetQSM
+from spinet_tf.field_simulation import (
+    FieldErrors,
+)
+from spinet_tf.training import run as run_module
+from spinet_tf.training.checkpoint import Checkpoint, StopAtNaN
+from spinet_tf.training.run import (
+    best_in_log,
+    compiled_trainer,
+    keep_log_until,
+    train,
+)
+from spinet_tf.training.validation import CHOSEN_BY, Validation
+from tests.trainings import RECIPE, network, stored
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A checkpoint after three epochs of RECIPE, as training leaves it, and its log."""
+    folder = tmp_path_factory.mktemp("run")
+    trainer = compiled_trainer(network(), RECIPE)
+    identity = run_module._identity(trainer.network, RECIPE)
+    checkpoint = Checkpoint(folder / "checkpoints", identity)
+    checkpoint.set_model(trainer)
+    checkpoint.on_epoch_end(2)
+    rows = [f"epoch,{CHOSEN_BY}", "0,30.0", "1,20.0", "2,25.0", "3,1.0"]
+    (folder / "log.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+@pytest.fixture
+def resumed(finished, tmp_path, monkeypatch):
+    """Resumes that checkpoint; what Keras's `fit` would have been called with."""
+    shutil.copytree(finished, tmp_path / "run")
+    monkeypatch.setattr(run_module, "training_stream", lambda *a, **k: (a, k))
+    monkeypatch.setattr(run_module, "validation_batches", lambda *a: [a])
+    seen = {}
+
+    def fit(self, stream, callbacks, **arguments):
+        seen.update(arguments, stream=stream, callbacks=callbacks)
+        return SimpleNamespace(history={"loss": [3.0, 1.0]})
+
+    monkeypatch.setattr(keras.Model, "fit", fit)
+
+    def resume(model=None, **changes):
+        recipe = RECIPE._replace(steps=10, **changes)
+        arguments = (model or network(5), stored(), stored(1), recipe)
+        seen["results"] = train(*arguments, tmp_path / "run", verbose=0)
+        return seen, tmp_path / "run"
+
+    return resume
+
+
+def test_a_resumed_training_goes_on_where_it_was(resumed):
+    seen, folder = resumed()
+    lines = (folder / "log.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["epoch", "0", "1", "2"]
+    check = next(c for c in seen["callbacks"] if isinstance(c, Validation))
+    assert check.best == 20.0
+    assert seen["results"] == {"loss": 1.0, "best": 20.0}
+    assert (seen["initial_epoch"], seen["epochs"]) == (3, 5)
+    assert seen["stream"][1]["start"] == 6
+
+
+def test_a_checkpoint_comes_after_all_that_belongs_to_its_epoch(resumed):
+    seen, _ = resumed()
+    kinds = [type(callback) for callback in seen["callbacks"]]
+    log, board = keras.callbacks.CSVLogger, keras.callbacks.TensorBoard
+    assert kinds == [StopAtNaN, Validation, log, board, Checkpoint]
+
+
+def test_fields_are_of_the_recipe(tmp_path, resumed, monkeypatch):
+    shutil.rmtree(tmp_path / "run")
+    errors = FieldErrors(0.001, 0.002, 0.003)
+    seen, _ = resumed(errors=errors, seed=4, batch_size=2)
+    assert seen["stream"][0][1:] == (errors, 2, 4)
+    check = next(c for c in seen["callbacks"] if isinstance(c, Validation))
+    assert check.batches[0][1:] == (errors, 4)
+
+
+def test_what_a_training_that_goes_on_may_have_otherwise(resumed):
+    keras.utils.set_random_seed(0)
+    options = {"dropout": 0.1, "tolerance": 1e-3, "max_iterations": 6}
+    options["dtype"] = "mixed_bfloat16"
+    model = SpiNetQSM(filters=4, blocks=1, unrolls=2, **options)
+    seen, _ = resumed(model, recompute_denoiser=True)
+    assert seen["initial_epoch"] == 3
+
+
+def test_an_error_closes_the_logs(resumed, monkeypatch):
+    opened = []
+
+    def fit(self, stream, callbacks, **_):
+        log = next(c for c in callbacks if isinstance(c, keras.callbacks.CSVLogger))
+        for callback in callbacks:
+            callback.set_model(self)
+            callback.on_train_begin()
+        opened.append(log.csv_file)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(keras.Model, "fit", fit)
+    with pytest.raises(KeyboardInterrupt):
+        resumed()
+    assert opened[0].closed
+
+
+def test_the_log_is_cut_to_the_epochs_there_are(tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text("epoch,loss\n0,1\n1,1\n2,1\n")
+    keep_log_until(log, 2)
+    assert log.read_text() == "epoch,loss\n0,1\n1,1\n"
+    keep_log_until(log, 0)
+    assert not log.exists()
+    assert best_in_log(log) == float("inf")
+    for values, best in (("nan", float("inf")), ("nan 3.0 4.0", 3.0)):
+        lines = [f"{i},{value}" for i, value in enumerate(values.split())]
+        log.write_text("\n".join([f"epoch,{CHOSEN_BY}", *lines]))
+        assert best_in_log(log) == best

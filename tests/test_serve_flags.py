@@ -1,0 +1,47 @@
+"""The flags of `spinet-qsm serve`."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from spinet_tf.errors import InputError
+from spinet_tf.serving.server import Limits
+
+
+def test_defaults_of_serve():
+    import argparse
+
+    from spinet_cli.arguments import build_parser
+
+    parser = build_parser(argparse.ArgumentParser)
+    flags = parser.parse_args(["serve", "--model-dir=x"])
+    assert (flags.host, flags.port) == ("127.0.0.1", 8500)
+    assert (flags.model_name, flags.model_dir) == ("spinet_qsm", "x")
+    assert (flags.concurrent, flags.max_waiting) == (1, 16)
+    assert flags.max_voxels == 320**3
+    assert flags.max_message_mb * 2**20 > 8 * flags.max_voxels + 2**20
+    for port in ("65536", "-1"):
+        with pytest.raises(SystemExit):
+            parser.parse_args(["serve", "--model-dir=x", f"--port={port}"])
+
+
+def test_flags_of_serve_reach_the_server(monkeypatch):
+    from spinet_cli import serve
+    from tests.command_line import run_words
+
+    monkeypatch.setattr(serve, "ModelStore", lambda _: SimpleNamespace(current=None))
+    monkeypatch.setattr(serve.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(serve.logging, "basicConfig", lambda **_: None)
+    started = []
+
+    def start(*arguments):
+        started.extend(arguments)
+        raise InputError("far enough")
+
+    monkeypatch.setattr(serve, "start_server", start)
+    words = ("--concurrent=3", "--max-waiting=5", "--max-message-mb=4096")
+    result = run_words("serve", "--model-dir=x", "--model-name=m", *words)
+    assert "far enough" in result.err
+    server, address, limits, tls = started
+    assert (address, tls, server._name) == ("127.0.0.1:8500", None, "m")
+    assert limits == Limits(3, 5, 2**31 - 1, 320**3)

@@ -1,0 +1,193 @@
+"""What the flags of `train.py` reach."""
+
+import numpy as np
+import pytest
+from absl import flags
+
+import train as script
+from spinet_cli.training_flags import define_flags
+from spinet_tf import SpiNetQSM
+from spinet_tf.field_simulation import (
+    FieldErrors,
+)
+from spinet_tf.losses import LossWeights
+from spinet_tf.model_files import save_model
+from spinet_tf.training.run import (
+    Recipe,
+)
+
+
+@pytest.fixture
+def options():
+    """Parses flags of `train.py` in this process, where they are not left behind."""
+    before = set(flags.FLAGS)
+    define_flags()
+    ours = set(flags.FLAGS) - before
+
+    def parse(*words):
+        flags.FLAGS(["train.py", "--run_dir=x", *words])
+        return flags.FLAGS
+
+    yield parse
+    flags.FLAGS.remove_flag_values({name: None for name in ours})
+    flags.FLAGS.unparse_flags()
+
+
+SMALL = ("--filters=4", "--blocks=1")
+
+
+def test_defaults_are_those_of_the_library(options):
+    given = options()
+    assert script.recipe_of(given) == Recipe(
+        steps=20000,
+        steps_per_epoch=200,
+        initial="random",
+        data="1 of qsm_brain/patches_64 with voxels from 0 mm on, and 2 of"
+        " qsm_brain/heads_small",
+    )
+    config, library = script.build_network(given).get_config(), SpiNetQSM().get_config()
+    trained = {"initial_lambda": 0.06, "tolerance": 1e-3, "max_iterations": 10}
+    assert config == {**library, **trained, "name": config["name"]}
+    assert (given.strategy, given.init_from, given.comparison) == ("none", None, None)
+
+
+@pytest.mark.parametrize(
+    ("flag", "name", "value"),
+    [
+        ("--unrolls=2", "unrolls", 2),
+        ("--mm_steps=2", "mm_steps", 2),
+        ("--channels=2", "channels", 2),
+        ("--noresidual", "residual", False),
+        ("--filters=6", "filters", 6),
+        ("--blocks=2", "blocks", 2),
+        ("--dropout=0.2", "dropout", 0.2),
+        ("--nobatch_norm", "batch_norm", False),
+        ("--chi_mean=0.01", "chi_mean", 0.01),
+        ("--chi_std=0.05", "chi_std", 0.05),
+        ("--initial_lambda=0.2", "initial_lambda", 0.2),
+        ("--initial_p=1.5", "initial_p", 1.5),
+        ("--nolearn_p", "learn_p", False),
+        ("--fill_outside", "fill_outside", True),
+        ("--fill_outside --adaptive_penalty", "adaptive_penalty", True),
+        ("--tolerance=0.01", "tolerance", 0.01),
+        ("--max_iterations=7", "max_iterations", 7),
+    ],
+)
+def test_flags_reach_the_network(options, flag, name, value):
+    assert (
+        script.build_network(options(*SMALL, *flag.split())).get_config()[name] == value
+    )
+
+
+def test_physics_and_precision_reach_the_network(options):
+    alone = script.build_network(options(*SMALL, "--nophysics"))
+    assert (type(alone).__name__, alone.unrolls) == ("DenoiserOnly", 1)
+    half = script.build_network(options(*SMALL, "--physics", "--precision=bfloat16"))
+    assert type(half).__name__ == "SpiNetQSM"
+    assert half.denoiser.dtype_policy.compute_dtype == "bfloat16"
+
+
+def test_flags_reach_the_recipe(options):
+    given = options(
+        *("--steps=12", "--steps_per_epoch=3", "--batch_size=2", "--warmup_steps=4"),
+        *("--learning_rate=0.1", "--clip_norm=0.2", "--ema_momentum=0.3", "--seed=7"),
+        *("--susceptibility_loss=1", "--field_loss=2", "--gradient_loss=3"),
+        *("--noise_low=0.001", "--noise_high=0.002", "--background=0.003"),
+        *("--anisotropy=0.004", "--smooth=0.005", "--gain=0.006"),
+        *("--near_sources=0.007", "--coloured=0.008", "--recompute_denoiser"),
+        *("--dataset=a/b", "--train_fraction=0.1", "--least_voxel_size=0.5"),
+        *("--validation=c/d", "--validation_examples=9"),
+    )
+    assert script.recipe_of(given) == Recipe(
+        *(12, 3, 2, 0.1, 4, 0.2, 0.3),
+        LossWeights(1, 2, 3),
+        FieldErrors(*(number / 1000 for number in range(1, 9))),
+        *(7, "0.1 of a/b with voxels from 0.5 mm on, and 9 of c/d", True, "random"),
+    )
+
+
+def test_flags_reach_the_data(options, monkeypatch):
+    asked = []
+
+    def load(*arguments):
+        asked.append(arguments)
+        return arguments[0]
+
+    monkeypatch.setattr(script, "load_dataset", load)
+    monkeypatch.setattr(script, "only_coarse", lambda *arguments: arguments)
+    words = ("--dataset=a/b", "--validation=c/d", "--data_dir=e", "--scans_dir=f")
+    words += ("--train_fraction=0.07", "--validation_examples=3")
+    assert script.load_data(options(*words)) == ("a/b", "c/d")
+    assert asked == [
+        ("a/b", "e", "train[:7%]", "f", None),
+        ("c/d", "e", "validation", "f", 3),
+    ]
+    training, _ = script.load_data(options(*words, "--least_voxel_size=0.5"))
+    assert training == ("a/b", 0.5, "a/b")
+    asked.clear()
+    script.load_data(options(*words, "--comparison=g/h"))
+    assert [each[2] for each in asked[:2]] == ["validation", "test"]
+
+
+def test_a_training_starts_from_the_weights_it_is_given(options, tmp_path):
+    path = tmp_path / "first.keras"
+    first = SpiNetQSM(filters=4, blocks=1)
+    first.set_weights([np.full(w.shape, 0.3) for w in first.get_weights()])
+    save_model(first, path)
+    made = script.build_network(options(*SMALL, f"--init_from={path}"))
+    for a, b in zip(made.get_weights(), first.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    said = script.recipe_of(options(f"--init_from={path}")).initial
+    path.write_bytes(b"another")
+    assert said != script.recipe_of(options(f"--init_from={path}")).initial
+
+
+def test_a_run_is_seeded_and_told(options, monkeypatch, capsys):
+    import spinet_tf.training.run
+    import spinet_tf.training.strategy
+
+    runs = []
+
+    def trained(network, *arguments):
+        runs.append((network.get_weights(), arguments))
+        return {"loss": 0.5, "best": 12.345678}
+
+    monkeypatch.setattr(spinet_tf.training.run, "train", trained)
+    monkeypatch.setattr(script, "load_data", lambda _: ("training", "validation"))
+    for seed in (3, 3, 4):
+        given = options(*SMALL, f"--seed={seed}")
+        script.main(given)
+    kernels = [max(run[0], key=np.size) for run in runs]
+    np.testing.assert_array_equal(kernels[0], kernels[1])
+    assert np.abs(kernels[0] - kernels[2]).max() > 0
+    arguments = runs[2][1]
+    assert arguments[:4] == ("training", "validation", script.recipe_of(given), "x")
+    assert "--seed=4\n" in arguments[6]
+    assert "best                     12.346\n" in capsys.readouterr().out
+
+
+def test_the_comparison_is_on_heads_nothing_was_tuned_on(options, monkeypatch, capsys):
+    from spinet_tf import comparison, model_files, reconstruct
+
+    compared = {}
+    monkeypatch.setattr(script, "load_dataset", lambda *a: f"{a[0]} {a[2]}")
+    monkeypatch.setattr(comparison, "simulated_scans", lambda *a: a)
+    monkeypatch.setattr(model_files, "load_model", lambda path: path.name)
+    monkeypatch.setattr(reconstruct, "Reconstructor", lambda *a: a)
+    monkeypatch.setattr(
+        comparison, "tuned_classical_methods", lambda scans: {"tuned on": scans}
+    )
+
+    def compare(methods, scans, picture):
+        compared.update(methods, scans=scans, picture=picture)
+        return "table"
+
+    monkeypatch.setattr(comparison, "compare", compare)
+    monkeypatch.setattr(comparison, "format_comparison", lambda *a: "the table")
+    script.compare_with_classical_methods(options("--comparison=heads"))
+    assert compared["spinet"] == ("last.keras", "float32")
+    assert compared["tuned on"][0] == "heads validation"
+    assert compared["scans"][0] == "heads test"
+    assert compared["scans"][1].noise_low == compared["scans"][1].noise_high == 0.002
+    assert compared["tuned on"][2] != compared["scans"][2]
+    assert "the table" in capsys.readouterr().out
