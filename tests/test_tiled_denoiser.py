@@ -126,6 +126,23 @@ def test_tiles_cover_what_the_mask_reaches_once():
     assert len(tiles) > 4
 
 
+def test_a_tile_knows_of_all_that_it_can_see():
+    mask = np.random.default_rng(0).random((40, 30, 35)) < 5e-4
+    points, reach = np.argwhere(mask), 5
+    reached, covered = np.zeros(mask.shape, bool), np.zeros(mask.shape, bool)
+    for low, high in zip(
+        np.maximum(points - reach, 0), points + reach + 1, strict=True
+    ):
+        reached[tuple(map(slice, low, high))] = True
+    for tile in plan_tiles(mask, 2, 4, 4, 0):
+        answered, support = tile.frames[-1], tile.support
+        covered[answered.slices] = True
+        near = (points >= answered.low - reach) & (points < answered.high + reach)
+        visible = points[near.all(axis=1)]
+        assert (visible >= support.low).all() and (visible < support.high).all()
+    assert (covered | ~reached).all()
+
+
 def test_a_tile_that_sees_background_only_is_left_out():
     mask = np.zeros((60, 8, 8), bool)
     mask[[0, -1]] = True
