@@ -5,9 +5,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from tests.command_line import (
-    refused,
-)
+from tests.command_line import refused
 
 
 @pytest.fixture

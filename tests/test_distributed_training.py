@@ -13,9 +13,7 @@ import pytest
 
 from spinet_tf.errors import InputError
 from spinet_tf.model_files import load_model
-from spinet_tf.training.run import (
-    train,
-)
+from spinet_tf.training.run import train
 from spinet_tf.training.strategy import check_batch_size, make_strategy
 from tests.conftest import ROOT
 from tests.trainings import RECIPE

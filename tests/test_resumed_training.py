@@ -7,9 +7,7 @@ import keras
 import pytest
 
 from spinet_tf import SpiNetQSM
-from spinet_tf.field_simulation import (
-    FieldErrors,
-)
+from spinet_tf.field_simulation import FieldErrors
 from spinet_tf.training import run as run_module
 from spinet_tf.training.checkpoint import Checkpoint, StopAtNaN
 from spinet_tf.training.run import (

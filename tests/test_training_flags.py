@@ -7,14 +7,10 @@ from absl import flags
 import train as script
 from spinet_cli.training_flags import define_flags
 from spinet_tf import SpiNetQSM
-from spinet_tf.field_simulation import (
-    FieldErrors,
-)
+from spinet_tf.field_simulation import FieldErrors
 from spinet_tf.losses import LossWeights
 from spinet_tf.model_files import save_model
-from spinet_tf.training.run import (
-    Recipe,
-)
+from spinet_tf.training.run import Recipe
 
 
 @pytest.fixture

@@ -10,9 +10,7 @@ import tensorflow as tf
 from spinet_tf.evaluate import evaluate
 from spinet_tf.model_files import load_model
 from spinet_tf.training import validation as validation_module
-from spinet_tf.training.run import (
-    compiled_trainer,
-)
+from spinet_tf.training.run import compiled_trainer
 from spinet_tf.training.validation import CHOSEN_BY, Validation, averaged_weights
 from tests.trainings import RECIPE, network
 
