@@ -60,8 +60,8 @@ def build_network(options):
     return network
 
 
-def recipe_of(options):
-    """The `Recipe` of these flags."""
+def recipe_of(options, network):
+    """The `Recipe` of these flags for a network that has not been trained by them."""
     from spinet_tf.field_simulation import FieldErrors
     from spinet_tf.losses import LossWeights
     from spinet_tf.training.run import Recipe
@@ -81,15 +81,16 @@ def recipe_of(options):
         seed=options.seed,
         data=describe_data(options),
         recompute_denoiser=options.recompute_denoiser,
-        initial=describe_initial(options),
+        initial=describe_initial(network) if options.init_from else "random",
     )
 
 
-def describe_initial(options):
-    """What the weights to begin with are: random ones, or those of a file."""
-    if not options.init_from:
-        return "random"
-    return f"a file of checksum {zlib.crc32(Path(options.init_from).read_bytes()):08x}"
+def describe_initial(network):
+    """What the weights to begin with are, in words."""
+    checksum = 0
+    for weight in network.get_weights():
+        checksum = zlib.crc32(weight.tobytes(), checksum)
+    return f"weights of checksum {checksum:08x}"
 
 
 def describe_data(options):
@@ -148,7 +149,7 @@ def run(options, strategy):
         network,
         stored,
         validation,
-        recipe_of(options),
+        recipe_of(options, network),
         options.run_dir,
         "auto" if sys.stdout.isatty() else 2,
         strategy,

@@ -95,10 +95,10 @@ def measure(options):
     from spinet_tf.input_pipeline import training_stream
     from spinet_tf.training.run import compiled_trainer
 
-    recipe = train.recipe_of(options)
+    network = train.build_network(options)
+    recipe = train.recipe_of(options, network)
     stored = load_dataset(options.dataset, options.data_dir, "train[:8]")
     stream = training_stream(stored, recipe.errors, recipe.batch_size, recipe.seed)
-    network = train.build_network(options)
     step = tf.function(compiled_trainer(network, recipe).train_step)
     batches = iter(stream.prefetch(2))
     batch = next(batches)

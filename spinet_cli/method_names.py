@@ -1,6 +1,7 @@
 """What tables and pictures call the reconstructions that are compared."""
 
 import re
+import unicodedata
 from pathlib import Path
 
 from spinet_tf.errors import InputError
@@ -27,8 +28,8 @@ def method_names(paths, labels=None):
             f" {len(labels)}"
         )
     for label in labels or ():
-        if not label.isprintable():
-            raise InputError(f"--label: expected characters that print, got {label!r}")
+        if any(unicodedata.category(character) == "Cc" for character in label):
+            raise InputError(f"--label: expected no control characters, got {label!r}")
     if len(paths) == 1:
         return labels or [Path(paths[0]).name]
     names = labels or [

@@ -38,7 +38,8 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     except BaseException as error:
         temporary.unlink(missing_ok=True)
         if isinstance(error, InputError):  # of another such block, for the temporary
-            raise InputError(str(error).replace(str(temporary), str(path))) from error
+            message = str(error).replace(str(temporary), str(path))
+            raise type(error)(message) from error
         if isinstance(error, OSError):
             reason = error.strerror or error
             raise InputError(f"{path}: cannot be written, {reason}") from error

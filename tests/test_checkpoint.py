@@ -14,18 +14,19 @@ from spinet_tf.field_simulation import FieldErrors
 from spinet_tf.training.checkpoint import Checkpoint, StopAtNaN
 from spinet_tf.training.run import train
 from spinet_tf.training.run_folder import claimed
-from tests.trainings import RECIPE, network, run, stored
+from tests.trainings import RECIPE, dense, network, run, save_checkpoint, stored
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
+    """A folder with the checkpoint of a training after three epochs."""
     folder = tmp_path_factory.mktemp("run")
-    model, logs = run(folder)
-    return folder, model, logs
+    save_checkpoint(folder)
+    return folder
 
 
 def test_a_checkpoint_of_another_network(finished, tmp_path):
-    shutil.copytree(finished[0] / "checkpoints", tmp_path / "checkpoints")
+    shutil.copytree(finished / "checkpoints", tmp_path / "checkpoints")
     other = SpiNetQSM(filters=5, blocks=1, unrolls=2)
     with pytest.raises(InputError, match="training, with filters 4 instead of 5"):
         run(tmp_path, model=other)
@@ -35,12 +36,13 @@ def test_a_checkpoint_of_another_network(finished, tmp_path):
     ("change", "message"),
     [
         ({"data": "other heads"}, "with data  instead of other heads; use another"),
+        ({"initial": "random"}, "with initial  instead of random"),
         ({"learning_rate": 0.5}, "with learning_rate 0.002 instead of 0.5"),
         ({"errors": FieldErrors(gain=0.5)}, "with errors .* instead of .*'gain': 0.5"),
     ],
 )
 def test_a_checkpoint_of_another_recipe(finished, tmp_path, change, message):
-    shutil.copytree(finished[0] / "checkpoints", tmp_path / "checkpoints")
+    shutil.copytree(finished / "checkpoints", tmp_path / "checkpoints")
     (tmp_path / "flags.txt").write_text("--of=the_first")
     with pytest.raises(InputError, match=message):
         train(
@@ -48,6 +50,16 @@ def test_a_checkpoint_of_another_recipe(finished, tmp_path, change, message):
             flagfile="--of=the_second",
         )
     assert (tmp_path / "flags.txt").read_text() == "--of=the_first"
+
+
+def test_a_checkpoint_that_tells_less(tmp_path):
+    """As those do that were written before there was more to tell."""
+    first = dense()
+    checkpoint = Checkpoint(tmp_path, {"seed": 0})
+    checkpoint.set_model(first)
+    checkpoint.on_epoch_end(0)
+    known = {"seed": 0, "initial": "random"}
+    assert Checkpoint(tmp_path, known).restore(dense()) == 1
 
 
 def test_a_checkpoint_that_is_written_again_stays(tmp_path):
@@ -69,7 +81,7 @@ def test_an_empty_checkpoint(tmp_path):
 
 
 def test_nan_stops_and_keeps_the_last_good_checkpoint(tmp_path):
-    run(tmp_path)
+    save_checkpoint(tmp_path)
     broken = stored().map(
         lambda e: {**e, "susceptibility": e["susceptibility"] * np.nan}
     )
@@ -93,7 +105,7 @@ def test_a_nan_weight_is_not_checkpointed(tmp_path):
 
 
 def test_a_damaged_checkpoint(finished, tmp_path):
-    shutil.copytree(finished[0] / "checkpoints", tmp_path / "checkpoints")
+    shutil.copytree(finished / "checkpoints", tmp_path / "checkpoints")
     path = tmp_path / "checkpoints" / "epoch-3.npz"
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(InputError, match="epoch-3.npz: damaged"):
@@ -101,16 +113,9 @@ def test_a_damaged_checkpoint(finished, tmp_path):
 
 
 def test_another_seed_cannot_resume(finished, tmp_path):
-    shutil.copytree(finished[0] / "checkpoints", tmp_path / "checkpoints")
+    shutil.copytree(finished / "checkpoints", tmp_path / "checkpoints")
     with pytest.raises(InputError, match="training, with seed 0 instead of 1"):
         run(tmp_path, RECIPE._replace(seed=1))
-
-
-def dense(optimizer="sgd"):
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    model.compile(optimizer, "mse")
-    model.optimizer.build(model.trainable_variables)
-    return model
 
 
 def saved(model, folder, *epochs):

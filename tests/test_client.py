@@ -79,7 +79,9 @@ def test_a_large_answer_of_a_newer_version(stub):
 
 
 def test_a_server_that_takes_too_long(stub):
-    remote = RemoteReconstructor(stub(seconds=1.2), timeout=0.3)
+    remote = RemoteReconstructor(stub(seconds=1.2), timeout=20)
+    assert remote._timeout == 20
+    remote._timeout = 0.3  # the first call connects, too
     with pytest.raises(InputError, match="DEADLINE_EXCEEDED"):
         remote.predict({"mask": np.ones(1, np.float32)})
 

@@ -182,7 +182,10 @@ def test_the_picture_is_written(scan, compared):
     ("changed", "message"),
     [
         ({"label": ["a", "b"]}, "--label: expected one for each of 3 .*, got 2"),
-        ({"label": ["a", "\x1b[2J", "c"]}, r"--label: .* print, got '\\x1b\[2J'"),
+        (
+            {"label": ["a", "\x1b[2J", "c"]},
+            r"--label: .* control .*, got '\\x1b\[2J'",
+        ),
         ({"label": ["a", "b", "a"]}, r"much.*: called 'a' as is .*little.nii.gz; give"),
         (
             {"label": ["a", "reference", "b"]},

@@ -18,6 +18,7 @@ from tests.command_line import (
     read_json,
     refused,
     succeed,
+    susceptibility,
     write,
     write_scan,
 )
@@ -193,8 +194,6 @@ def test_bad_folder(refuse, tmp_path):
 
 
 def test_a_probability_mask(tmp_path):
-    from tests.command_line import mask, read_json, succeed, susceptibility, write
-
     write(tmp_path / "chi.nii", susceptibility(1))
     write(tmp_path / "truth.nii", susceptibility())
     inside = mask() & (np.arange(mask().size).reshape(mask().shape) % 2 == 0)

@@ -85,8 +85,8 @@ def store_of(monkeypatch, tmp_path):
 
     def make(*names):
         for name in names:
-            (tmp_path / name).mkdir()
-        return model_store.ModelStore(tmp_path), tmp_path
+            (tmp_path / "base" / name).mkdir(parents=True)
+        return model_store.ModelStore(tmp_path / "base"), tmp_path / "base"
 
     return make
 
@@ -100,20 +100,26 @@ def test_a_bad_version_is_told_of_once(store_of, caplog):
     assert store.current.version == 1
 
 
-def test_a_folder_that_is_away_for_a_moment(store_of, monkeypatch):
+def test_a_folder_that_is_away_for_a_moment(store_of, monkeypatch, caplog):
     monkeypatch.setattr("spinet_tf.serving.model_store.POLL_SECONDS", 0.01)
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     store, folder = store_of("1")
-    folder.rename(folder.with_name("away"))
+    away = folder.rename(folder.with_name("away"))
     stop = store.watch()
-    time.sleep(0.1)
-    (folder.with_name("away") / "2").mkdir()
-    folder.with_name("away").rename(folder)
-    deadline = time.monotonic() + 20
-    while store.current.version == 1 and time.monotonic() < deadline:
-        time.sleep(0.01)
-    stop()
-    assert store.current.version == 2
+
+    def wait_until(true):
+        deadline = time.monotonic() + 20
+        while not true() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return true()
+
+    try:
+        assert wait_until(lambda: "No such file" in caplog.text)
+        (away / "2").mkdir()
+        away.rename(folder)
+        assert wait_until(lambda: store.current.version == 2)
+    finally:
+        stop()
 
 
 def test_another_export_takes_the_number(tmp_path, monkeypatch):

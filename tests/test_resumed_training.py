@@ -12,23 +12,18 @@ from spinet_tf.training import run as run_module
 from spinet_tf.training.checkpoint import Checkpoint, StopAtNaN
 from spinet_tf.training.run import (
     best_in_log,
-    compiled_trainer,
     keep_log_until,
     train,
 )
 from spinet_tf.training.validation import CHOSEN_BY, Validation
-from tests.trainings import RECIPE, network, stored
+from tests.trainings import RECIPE, network, save_checkpoint, stored
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A checkpoint after three epochs of RECIPE, as training leaves it, and its log."""
     folder = tmp_path_factory.mktemp("run")
-    trainer = compiled_trainer(network(), RECIPE)
-    identity = run_module._identity(trainer.network, RECIPE)
-    checkpoint = Checkpoint(folder / "checkpoints", identity)
-    checkpoint.set_model(trainer)
-    checkpoint.on_epoch_end(2)
+    save_checkpoint(folder)
     rows = [f"epoch,{CHOSEN_BY}", "0,30.0", "1,20.0", "2,25.0", "3,1.0"]
     (folder / "log.csv").write_text("\n".join(rows) + "\n")
     return folder
@@ -75,7 +70,7 @@ def test_a_checkpoint_comes_after_all_that_belongs_to_its_epoch(resumed):
     assert kinds == [StopAtNaN, Validation, log, board, Checkpoint]
 
 
-def test_fields_are_of_the_recipe(tmp_path, resumed, monkeypatch):
+def test_fields_are_of_the_recipe(tmp_path, resumed):
     shutil.rmtree(tmp_path / "run")
     errors = FieldErrors(0.001, 0.002, 0.003)
     seen, _ = resumed(errors=errors, seed=4, batch_size=2)

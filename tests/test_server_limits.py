@@ -50,11 +50,12 @@ def ask(server, context, **spec):
 
 @pytest.mark.parametrize("solves", [1, 2])
 def test_no_more_than_allowed_are_computed_at_a_time(solves):
-    running, most = set(), []
+    running, most, all_here = set(), [], threading.Barrier(solves)
 
     def run(*_):
         running.add(threading.get_ident())
-        time.sleep(0.05)
+        all_here.wait(timeout=20)
+        time.sleep(0.05)  # for one more that must not come
         most.append(len(running))
         running.discard(threading.get_ident())
         return {}

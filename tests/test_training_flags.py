@@ -34,7 +34,7 @@ SMALL = ("--filters=4", "--blocks=1")
 
 def test_defaults_are_those_of_the_library(options):
     given = options()
-    assert script.recipe_of(given) == Recipe(
+    assert script.recipe_of(given, None) == Recipe(
         steps=20000,
         steps_per_epoch=200,
         initial="random",
@@ -87,17 +87,17 @@ def test_flags_reach_the_recipe(options):
     given = options(
         *("--steps=12", "--steps_per_epoch=3", "--batch_size=2", "--warmup_steps=4"),
         *("--learning_rate=0.1", "--clip_norm=0.2", "--ema_momentum=0.3", "--seed=7"),
-        *("--susceptibility_loss=1", "--field_loss=2", "--gradient_loss=3"),
-        *("--noise_low=0.001", "--noise_high=0.002", "--background=0.003"),
-        *("--anisotropy=0.004", "--smooth=0.005", "--gain=0.006"),
-        *("--near_sources=0.007", "--coloured=0.008", "--recompute_denoiser"),
+        *("--susceptibility_loss=4", "--field_loss=2", "--gradient_loss=3"),
+        *("--noise_low=0.011", "--noise_high=0.012", "--background=0.013"),
+        *("--anisotropy=0.014", "--smooth=0.015", "--gain=0.016"),
+        *("--near_sources=0.017", "--coloured=0.018", "--recompute_denoiser"),
         *("--dataset=a/b", "--train_fraction=0.1", "--least_voxel_size=0.5"),
         *("--validation=c/d", "--validation_examples=9"),
     )
-    assert script.recipe_of(given) == Recipe(
+    assert script.recipe_of(given, None) == Recipe(
         *(12, 3, 2, 0.1, 4, 0.2, 0.3),
-        LossWeights(1, 2, 3),
-        FieldErrors(*(number / 1000 for number in range(1, 9))),
+        LossWeights(4, 2, 3),
+        FieldErrors(*(number / 1000 for number in range(11, 19))),
         *(7, "0.1 of a/b with voxels from 0.5 mm on, and 9 of c/d", True, "random"),
     )
 
@@ -133,9 +133,10 @@ def test_a_training_starts_from_the_weights_it_is_given(options, tmp_path):
     made = script.build_network(options(*SMALL, f"--init_from={path}"))
     for a, b in zip(made.get_weights(), first.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
-    said = script.recipe_of(options(f"--init_from={path}")).initial
-    path.write_bytes(b"another")
-    assert said != script.recipe_of(options(f"--init_from={path}")).initial
+    given = options(f"--init_from={path}")
+    told = script.recipe_of(given, made).initial
+    assert script.recipe_of(given, first).initial == told
+    assert script.recipe_of(given, SpiNetQSM(filters=4, blocks=1)).initial != told
 
 
 def test_a_run_is_seeded_and_told(options, monkeypatch, capsys):
@@ -157,7 +158,12 @@ def test_a_run_is_seeded_and_told(options, monkeypatch, capsys):
     np.testing.assert_array_equal(kernels[0], kernels[1])
     assert np.abs(kernels[0] - kernels[2]).max() > 0
     arguments = runs[2][1]
-    assert arguments[:4] == ("training", "validation", script.recipe_of(given), "x")
+    assert arguments[:4] == (
+        "training",
+        "validation",
+        script.recipe_of(given, None),
+        "x",
+    )
     assert "--seed=4\n" in arguments[6]
     assert "best                     12.346\n" in capsys.readouterr().out
 

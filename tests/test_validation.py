@@ -12,14 +12,7 @@ from spinet_tf.model_files import load_model
 from spinet_tf.training import validation as validation_module
 from spinet_tf.training.run import compiled_trainer
 from spinet_tf.training.validation import CHOSEN_BY, Validation, averaged_weights
-from tests.trainings import RECIPE, network
-
-
-def dense(optimizer="sgd"):
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    model.compile(optimizer, "mse")
-    model.optimizer.build(model.trainable_variables)
-    return model
+from tests.trainings import RECIPE, dense, network
 
 
 def test_weights_are_put_back_after_an_error():

@@ -5,7 +5,8 @@ import numpy as np
 import tensorflow as tf
 
 from spinet_tf import SpiNetQSM
-from spinet_tf.training.run import Recipe, train
+from spinet_tf.training.checkpoint import Checkpoint
+from spinet_tf.training.run import Recipe, _identity, compiled_trainer, train
 
 RECIPE = Recipe(steps=6, steps_per_epoch=2, warmup_steps=2, ema_momentum=0.9)
 
@@ -40,3 +41,20 @@ def run(folder, recipe=RECIPE, model=None):
 def assert_same_weights(first, second, tolerance):
     for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=tolerance)
+
+
+def save_checkpoint(folder):
+    """What three epochs of `RECIPE` would leave, but for the weights."""
+    trainer = compiled_trainer(network(), RECIPE)
+    identity = _identity(trainer.network, RECIPE)
+    checkpoint = Checkpoint(folder / "checkpoints", identity)
+    checkpoint.set_model(trainer)
+    checkpoint.on_epoch_end(2)
+
+
+def dense(optimizer="sgd"):
+    """A model that is small, and no network of ours."""
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(optimizer, "mse")
+    model.optimizer.build(model.trainable_variables)
+    return model

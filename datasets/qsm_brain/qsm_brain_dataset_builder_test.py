@@ -6,7 +6,6 @@ from etils import epath
 
 from datasets.qsm_brain import qsm_brain_dataset_builder
 from datasets.qsm_brain.qsm_brain_dataset_builder import BrainConfig, Builder
-from datasets.qsm_brain.qsm_brain_dataset_builder import Builder as BrainBuilder
 
 ODD_HEAD = BrainConfig(
     name="odd_head",
@@ -106,7 +105,7 @@ def test_beam_makes_the_same_examples(tmp_path):
 def test_configurations_are_the_documented_ones():
     found = {
         config.name: (config.kind, config.shape[0], config.examples)
-        for config in BrainBuilder.BUILDER_CONFIGS
+        for config in Builder.BUILDER_CONFIGS
     }
     assert found == {
         "patches_64": ("patch", 64, {"train": 2000, "validation": 100}),

@@ -14,7 +14,6 @@ from datasets.qsm_cosmos.qsm_cosmos_dataset_builder import (
     CosmosConfig,
     examples,
 )
-from datasets.qsm_cosmos.qsm_cosmos_dataset_builder import Builder as CosmosBuilder
 from datasets.qsm_cosmos.scan_folder import open_folder
 from datasets.qsm_cosmos.shared_by_tests import (
     SUBJECTS,
@@ -194,7 +193,7 @@ def test_a_sidecar_goes_before_the_affine(folder):
 
 
 def test_configurations_are_as_the_readme_says():
-    configs = {config.name: config for config in CosmosBuilder.BUILDER_CONFIGS}
+    configs = {config.name: config for config in Builder.BUILDER_CONFIGS}
     sizes = {name: (config.shape, config.stride) for name, config in configs.items()}
     assert sizes.pop("volumes")[0] is None
     assert sizes == {f"patches_{n}": ((n,) * 3, (n // 2,) * 3) for n in (64, 48)}

@@ -8,7 +8,6 @@ from etils import epath
 from datasets.qsm_brain import qsm_brain_dataset_builder
 from datasets.qsm_shapes import qsm_shapes_dataset_builder, shapes
 from datasets.qsm_shapes.qsm_shapes_dataset_builder import Builder, ShapesConfig
-from datasets.qsm_shapes.qsm_shapes_dataset_builder import Builder as ShapesBuilder
 from datasets.qsm_shapes.shapes import random_shapes
 
 
@@ -59,7 +58,7 @@ def test_an_example_depends_on_seed_split_and_index_only(tmp_path):
         config = ShapesConfig(
             name="any", shape=(9, 8, 10), examples=examples, seed=seed
         )
-        builder = ShapesBuilder(config=config, data_dir=str(tmp_path))
+        builder = Builder(config=config, data_dir=str(tmp_path))
         return [
             row for split in examples for _, row in builder._generate_examples(split)
         ]

@@ -99,9 +99,11 @@ def save(path, volume):
         with open(temporary, "wb") as file:
             np.save(file, volume)
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         if os.path.exists(temporary):
             os.remove(temporary)
+        if isinstance(error, OSError):
+            raise OSError(f"{path}: cannot be written, {error.strerror}") from error
         raise
 
 
@@ -115,6 +117,8 @@ def main():
     parser.add_argument("--b0_direction", **vector, help="in voxel axes")
     parser.add_argument("--threads", type=int)
     options = parser.parse_args()
+    if not options.output.endswith(".npy"):
+        options.output += ".npy"
     inputs = (options.model, options.field, options.mask)
     if os.path.realpath(options.output) in map(os.path.realpath, inputs):
         parser.error(f"{options.output}: is an input, too")

@@ -1,6 +1,7 @@
 """Trains a network: the one function behind `train.py`."""
 
 import contextlib
+import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -234,5 +235,5 @@ def best_in_log(path):
     if not lines:
         return float("inf")
     column = header.split(",").index(CHOSEN_BY)
-    values = [float(line.split(",")[column]) for line in lines]
-    return min([value for value in values if value == value], default=float("inf"))
+    values = (float(line.split(",")[column]) for line in lines)
+    return min((v for v in values if not math.isnan(v)), default=float("inf"))
