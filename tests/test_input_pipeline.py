@@ -15,6 +15,7 @@ from spinet_tf.input_pipeline import (
     validation_batches,
 )
 from spinet_tf.simulate import simulate_field
+from tests.stored_examples import stored_examples
 
 COUNT, SIZE = 5, (12, 12, 12)
 NO_ERRORS = FieldErrors(1e-9, 1e-9, 0, 0, 0, 0, 0, 0)
@@ -25,15 +26,8 @@ def stored():
     rng = np.random.default_rng(0)
     mask = np.zeros((COUNT, *SIZE), np.uint8)
     mask[:, 2:-2, 1:-2, 2:-3] = 1
-    chi = (0.03 * mask * rng.standard_normal(mask.shape)).astype("float32")
-    return tf.data.Dataset.from_tensor_slices(
-        {
-            "susceptibility": chi,
-            "mask": mask,
-            "white_matter": 255 * mask,
-            "voxel_size": rng.uniform(0.5, 2, (COUNT, 3)).astype("float32"),
-        }
-    )
+    chi = 0.03 * mask * rng.standard_normal(mask.shape)
+    return stored_examples(chi, mask, 255 * mask, rng.uniform(0.5, 2, (COUNT, 3)))
 
 
 def batches(dataset, count):

@@ -6,21 +6,15 @@ import tensorflow as tf
 
 from spinet_tf import input_pipeline
 from spinet_tf.input_pipeline import make_example, training_stream, validation_batches
+from tests.stored_examples import stored_examples
 from tests.test_field_simulation import NONE
 
 
-def example(size=9, count=1, voxel_size=(1.0, 1.0, 1.0)):
+def example(size=9, count=1):
     rng = np.random.default_rng(0)
     shape = (count, size, size, size)
-    chi = rng.standard_normal(shape).astype("float32")
-    return tf.data.Dataset.from_tensor_slices(
-        {
-            "susceptibility": chi,
-            "mask": np.ones(shape, "uint8"),
-            "white_matter": (200 * (chi > 0)).astype("uint8"),
-            "voxel_size": np.tile(np.float32(voxel_size), (count, 1)),
-        }
-    )
+    chi = rng.standard_normal(shape)
+    return stored_examples(chi, np.ones(shape), 200 * (chi > 0))
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -9,6 +9,7 @@ import tensorflow as tf
 from spinet_tf import SpiNetQSM
 from spinet_tf.training.run import Recipe, train
 from spinet_tf.training.strategy import make_strategy
+from tests.stored_examples import stored_examples
 
 SIZE, COUNT = 10, 6
 
@@ -19,15 +20,8 @@ def stored(seed):
     for index in range(COUNT):
         # Masks of different size: their voxels must not weigh differently.
         mask[index, 1 : 5 + index % 4, 1:-2, 2:-1] = 1
-    chi = (0.03 * mask * rng.standard_normal(mask.shape)).astype("float32")
-    return tf.data.Dataset.from_tensor_slices(
-        {
-            "susceptibility": chi,
-            "mask": mask,
-            "white_matter": 255 * mask,
-            "voxel_size": np.ones((COUNT, 3), "float32"),
-        }
-    )
+    chi = 0.03 * mask * rng.standard_normal(mask.shape)
+    return stored_examples(chi, mask, 255 * mask)
 
 
 def main(name, folder):

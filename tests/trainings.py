@@ -2,11 +2,11 @@
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from spinet_tf import SpiNetQSM
 from spinet_tf.training.checkpoint import Checkpoint
 from spinet_tf.training.run import Recipe, _identity, compiled_trainer, train
+from tests.stored_examples import stored_examples
 
 RECIPE = Recipe(steps=6, steps_per_epoch=2, warmup_steps=2, ema_momentum=0.9)
 
@@ -15,15 +15,8 @@ def stored(count=3, size=12, seed=0):
     rng = np.random.default_rng(seed)
     mask = np.zeros((count, size, size, size), np.uint8)
     mask[:, 2:-2, 1:-2, 2:-3] = 1
-    chi = (0.03 * mask * rng.standard_normal(mask.shape)).astype("float32")
-    return tf.data.Dataset.from_tensor_slices(
-        {
-            "susceptibility": chi,
-            "mask": mask,
-            "white_matter": 255 * mask,
-            "voxel_size": np.ones((count, 3), "float32"),
-        }
-    )
+    chi = 0.03 * mask * rng.standard_normal(mask.shape)
+    return stored_examples(chi, mask, 255 * mask)
 
 
 def network(seed=0):
