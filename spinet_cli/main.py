@@ -13,6 +13,7 @@ from absl import flags
 from spinet_cli.arguments import build_parser
 from spinet_cli.flagfiles import check_flagfiles
 from spinet_cli.huge_pages import restart_with_huge_pages
+from spinet_cli.termination import clean_up_when_terminated
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -36,10 +37,11 @@ def main(argv=None):
     Returns:
         Exit code: 0, 1 if some of several scans failed, 2 for bad input or an output
         that cannot be written, 130 when interrupted, 141 when nobody reads the output
-        any more.
+        any more. A program that is terminated exits with 143.
     """
     if argv is None:
         restart_with_huge_pages()
+        clean_up_when_terminated()
         argv = sys.argv[1:]
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A file name or an arrow that the terminal cannot show is no reason to fail.

@@ -9,6 +9,7 @@ from absl import app, flags, logging
 from spinet_cli.flagfiles import check_flagfiles
 from spinet_cli.huge_pages import restart_with_huge_pages
 from spinet_cli.main import BAD_INPUT, INTERRUPTED, one_line
+from spinet_cli.termination import clean_up_when_terminated
 
 FAILED = 1
 
@@ -25,6 +26,7 @@ def run_script(define_flags, run):
         run: callable of `absl.flags.FlagValues`.
     """
     restart_with_huge_pages()
+    clean_up_when_terminated()
     define_flags()
     app.run(lambda _: _run(run), flags_parser=_parse)
 

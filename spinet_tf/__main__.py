@@ -3,5 +3,7 @@
 import sys
 
 from spinet_cli.main import main
+from spinet_cli.termination import clean_up_when_terminated
 
+clean_up_when_terminated()
 sys.exit(main(sys.argv[1:]))
