@@ -58,13 +58,13 @@ def main(argv=None):
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        _give_up_output()
+        give_up_output()
         return BROKEN_PIPE
     except OSError:
         reason = _why_output_fails()
         if reason is None:
             raise
-        _give_up_output()
+        give_up_output()
         return _report_error(f"standard output: cannot be written, {reason}")
     return exit_code
 
@@ -79,7 +79,7 @@ def _why_output_fails():
     return None
 
 
-def _give_up_output():
+def give_up_output():
     """Drop what could not be written, which Python would try again at the end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

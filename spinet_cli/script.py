@@ -8,10 +8,18 @@ from absl import app, flags, logging
 
 from spinet_cli.flagfiles import check_flagfiles
 from spinet_cli.huge_pages import restart_with_huge_pages
-from spinet_cli.main import BAD_INPUT, INTERRUPTED, one_line
+from spinet_cli.main import (
+    BAD_INPUT,
+    BROKEN_PIPE,
+    INTERRUPTED,
+    give_up_output,
+    one_line,
+)
 from spinet_cli.termination import clean_up_when_terminated
 
 FAILED = 1
+# What this module adopts is the script's: `--help` lists the flags of the script.
+flags.disclaim_key_flags()
 
 
 def run_script(define_flags, run):
@@ -19,7 +27,8 @@ def run_script(define_flags, run):
 
     A wrong flag, an argument that is no flag, or an `InputError` ends the script with
     one line and exit code 2, and so does a file that cannot be read or written; a
-    training whose loss becomes NaN ends with exit code 1.
+    training whose loss becomes NaN ends with exit code 1. When nobody reads the output
+    any more it is 141.
 
     Args:
         define_flags: callable without arguments that defines the script's flags.
@@ -28,7 +37,12 @@ def run_script(define_flags, run):
     restart_with_huge_pages()
     clean_up_when_terminated()
     define_flags()
-    app.run(lambda _: _run(run), flags_parser=_parse)
+    flags.adopt_module_key_flags(sys.modules[define_flags.__module__])
+    try:
+        app.run(lambda _: _run(run), flags_parser=_parse)
+    except BrokenPipeError:
+        give_up_output()
+        sys.exit(BROKEN_PIPE)
 
 
 def _parse(argv):
@@ -54,6 +68,8 @@ def _run(run):
         run(flags.FLAGS)
     except InputError as error:
         _stop(error, BAD_INPUT)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         _stop(error, BAD_INPUT)
     except FloatingPointError as error:

@@ -1,5 +1,7 @@
 """What `train.py` makes of wrong flags, and that the recipes can be read."""
 
+import os
+import re
 import subprocess
 import sys
 
@@ -65,6 +67,25 @@ def test_flags_that_do_not_fit(arguments, words, tmp_path):
     folders = [f"--run_dir={tmp_path / 'run'}", f"--data_dir={tmp_path}"]
     small = ["--filters=4", "--blocks=1"]
     assert_one_line(run_train(*folders, *small, *arguments), *words)
+
+
+def test_help_lists_all_flags():
+    source = (ROOT / "spinet_cli" / "training_flags.py").read_text()
+    defined = re.findall(r'DEFINE_\w+\(\s*"(\w+)"', source)
+    listed = re.findall(r"^  --(?:\[no\])?(\w+): ", run_train("--help").stdout, re.M)
+    assert listed == sorted(defined)
+    assert {"run_dir", "batch_norm"} < set(listed)
+
+
+def test_nobody_reads_the_help():
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    command = [sys.executable, "train.py", "--help"]
+    result = subprocess.run(
+        command, cwd=ROOT, stdout=write_end, stderr=subprocess.PIPE, timeout=120
+    )
+    os.close(write_end)
+    assert (result.returncode, result.stderr) == (141, b"")
 
 
 @pytest.mark.parametrize("path", RECIPES)
