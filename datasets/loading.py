@@ -29,7 +29,8 @@ def load_dataset(name, data_dir, split, scans_dir=None, at_most=None):
 
     Raises:
         InputError: no such data set, configuration or split, nothing in it, or not
-            what training needs, or it was built from other scans.
+            what training needs, or it was built from other scans, or cannot be
+            written.
     """
     import tensorflow_datasets as tfds
 
@@ -94,10 +95,11 @@ def only_coarse(stored, least, name):
 
 def _prepare(builder, scans_dir, name):
     """Build a data set, or see that the one there is was made of these scans."""
+    import tensorflow as tf
     import tensorflow_datasets as tfds
 
     from spinet_tf.atomic_write import write_json
-    from spinet_tf.errors import InputError
+    from spinet_tf.errors import InputError, why_not_written
 
     record = Path(builder.data_dir) / "scans.json"
     is_new = not Path(builder.data_dir).exists()
@@ -107,9 +109,18 @@ def _prepare(builder, scans_dir, name):
             f"data set {name}: {builder.data_dir} was built from other scans than"
             f" there are in {scans_dir} now; remove it or use another data_dir"
         )
-    builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(manual_dir=scans_dir)
-    )
+    config = tfds.download.DownloadConfig(manual_dir=scans_dir)
+    try:
+        builder.download_and_prepare(download_config=config)
+    except (tf.errors.OpError, RuntimeError) as error:
+        # TFDS turns some errors of other kinds into a RuntimeError.
+        cause = error.__cause__ if isinstance(error, RuntimeError) else error
+        if not isinstance(cause, tf.errors.OpError):
+            raise
+        raise InputError(
+            f"data set {name}: cannot be built in {builder.data_dir},"
+            f" {why_not_written(cause)}"
+        ) from error
     if is_new and scans:
         write_json(record, scans)
 

@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from datasets import loading
@@ -51,6 +52,25 @@ def test_a_built_folder_is_read_in_its_order(tmp_path, monkeypatch):
     monkeypatch.setattr(tfds.core.DatasetBuilder, "as_dataset", as_dataset)
     load_dataset(name, tmp_path, "train")
     assert asked["shuffle_files"] is False
+
+
+@pytest.mark.parametrize("method", ["write", "finalize"])
+def test_a_full_disk(method, tmp_path, monkeypatch):
+    def fail(*_):
+        message = "/data/x.tfrecord; No space left on device"
+        raise tf.errors.ResourceExhaustedError(None, None, message)
+
+    name = "qsm_shapes/shapes_24"
+    monkeypatch.setattr(f"tensorflow_datasets.core.writer.Writer.{method}", fail)
+    with pytest.raises(InputError) as refused:
+        load_dataset(name, tmp_path, "train")
+    folder = tmp_path / "qsm_shapes" / "shapes_24" / "1.0.0"
+    assert str(refused.value) == (
+        f"data set {name}: cannot be built in {folder}, No space left on device"
+    )
+    assert not list(tmp_path.rglob("*tfrecord*"))
+    monkeypatch.undo()
+    assert len(load_dataset(name, tmp_path, "train"))
 
 
 def test_a_data_set_of_something_else(tmp_path):

@@ -137,14 +137,26 @@ def test_version_folders(exported, tmp_path):
     assert not list((tmp_path / "7").iterdir())
 
 
-def test_failed_export_leaves_nothing(exported, tmp_path, monkeypatch):
+OF_TENSORFLOW = "{{node}} /x/part-0; No space left on device [Op:SaveV2]"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        tf.errors.ResourceExhaustedError(None, None, OF_TENSORFLOW),
+    ],
+)
+def test_failed_export_leaves_nothing(error, exported, tmp_path, monkeypatch):
     def fail(*_):
-        raise OSError(28, "No space left on device")
+        raise error
 
     target = "spinet_tf.serving.saved_model.write_warmup_requests"
     monkeypatch.setattr(target, fail)
-    with pytest.raises(InputError, match="No space left"):
-        export_saved_model(exported[0], tmp_path / "served")
+    folder = tmp_path / "served"
+    message = f"{folder}: cannot be written, No space left on device"
+    with pytest.raises(InputError, match=f"^{message}$"):
+        export_saved_model(exported[0], folder)
     assert not list((tmp_path / "served").iterdir())
 
 

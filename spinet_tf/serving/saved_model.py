@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras.export import ExportArchive
 
 from spinet_tf.atomic_write import write_json
-from spinet_tf.errors import InputError
+from spinet_tf.errors import InputError, why_not_written
 from spinet_tf.reconstruct import PRECISIONS
 from spinet_tf.serving.model_card import model_card, model_facts
 from spinet_tf.serving.signatures import signatures
@@ -58,9 +58,9 @@ def export_saved_model(
             (temporary / "README.md").write_text(model_card(facts, notes))
             shutil.copy(LICENCE, temporary / "LICENSE")
             return _publish(temporary, output_dir)
-    except OSError as error:
+    except (OSError, tf.errors.OpError) as error:
         raise InputError(
-            f"{output_dir}: cannot be written, {error.strerror or error}"
+            f"{output_dir}: cannot be written, {why_not_written(error)}"
         ) from error
 
 
