@@ -4,9 +4,12 @@ import sys
 import zlib
 from pathlib import Path
 
-from datasets.loading import load_dataset, only_coarse
+from datasets.loading import checksum_of_scans, load_dataset, only_coarse
 from spinet_cli.script import run_script
 from spinet_cli.training_flags import as_flagfile, define_flags
+
+NO_DIFFERENCE = ("name", "dtype", "dropout", "initial_lambda", "initial_p")
+"""Of networks with the same weights."""
 
 
 def build_network(options):
@@ -50,14 +53,30 @@ def build_network(options):
     except ValueError as error:  # the flags' names are those of its arguments
         raise InputError(str(error)) from error
     if options.init_from:
-        weights = load_model(options.init_from).get_weights()
+        first = load_model(options.init_from)
+        weights = first.get_weights()
         expected = [weight.shape for weight in network.get_weights()]
         if [weight.shape for weight in weights] != expected:
             raise InputError(
                 f"{options.init_from}: its network is of another size than these flags'"
             )
         network.set_weights(weights)
+        tell_differences(options.init_from, first, network)
     return network
+
+
+def tell_differences(path, first, network):
+    """Print what the network to start from has otherwise and its weights do not tell.
+
+    Args:
+        path: path of its file.
+        first: the network of the file.
+        network: the one that is trained.
+    """
+    own = network.get_config()
+    for name, value in first.get_config().items():
+        if name not in NO_DIFFERENCE and own.get(name, value) != value:
+            print(f"{path} has {name}={value}, this training {name}={own[name]}")
 
 
 def recipe_of(options, network):
@@ -95,11 +114,14 @@ def describe_initial(network):
 
 def describe_data(options):
     """What the network is trained and judged on, in words."""
-    return (
+    words = (
         f"{options.train_fraction:g} of {options.dataset} with voxels from"
         f" {options.least_voxel_size:g} mm on, and {options.validation_examples} of"
         f" {options.validation}"
     )
+    if options.scans_dir:
+        words += f", scans of checksum {checksum_of_scans(options.scans_dir):08x}"
+    return words
 
 
 def load_data(options):

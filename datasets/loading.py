@@ -39,13 +39,7 @@ def load_dataset(name, data_dir, split, scans_dir=None, at_most=None):
     if (Path(name) / "dataset_info.json").exists():
         builder = tfds.builder_from_directory(name)
     else:
-        builder = _own_builder(name, data_dir)
-        if builder.MANUAL_DOWNLOAD_INSTRUCTIONS and not _has_files(scans_dir):
-            raise InputError(
-                f"data set {name}: expected a folder of your scans as scans_dir, "
-                f"got {scans_dir}"
-            )
-        _prepare(builder, scans_dir, name)
+        builder = _prepared(name, data_dir, scans_dir)
     missing = NEEDED - set(builder.info.features)
     if missing:
         raise InputError(f"data set {name}: has no {', '.join(sorted(missing))}")
@@ -93,22 +87,46 @@ def only_coarse(stored, least, name):
     return chosen.apply(tf.data.experimental.assert_cardinality(count))
 
 
-def _prepare(builder, scans_dir, name):
-    """Build a data set, or see that the one there is was made of these scans."""
+def _prepared(name, data_dir, scans_dir):
+    """The builder of a data set that is built, by now, of these scans."""
+    from spinet_tf.errors import InputError
+    from spinet_tf.folder_lock import locked
+
+    builder = _own_builder(name, data_dir)
+    scans = None
+    if builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
+        if not _has_files(scans_dir):
+            raise InputError(
+                f"data set {name}: expected a folder of your scans as scans_dir, "
+                f"got {scans_dir}"
+            )
+        scans = _listing(scans_dir)
+
+    def wait():
+        print(f"data set {name}: another process builds in {data_dir}, waiting")
+
+    # One that is there may be where nothing can be written, a lock neither.
+    if not Path(builder.data_dir).exists():
+        with locked(Path(data_dir), wait):
+            builder = _own_builder(name, data_dir)  # another process may have built it
+            if not Path(builder.data_dir).exists():
+                _build(builder, scans_dir, scans, name)
+    record = Path(builder.data_dir) / "scans.json"
+    if scans and record.exists() and json.loads(record.read_text()) != scans:
+        raise InputError(
+            f"data set {name}: {builder.data_dir} was built from other scans than"
+            f" there are in {scans_dir} now; remove it or use another data_dir"
+        )
+    return builder
+
+
+def _build(builder, scans_dir, scans, name):
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
     from spinet_tf.atomic_write import write_json
     from spinet_tf.errors import InputError, why_not_written
 
-    record = Path(builder.data_dir) / "scans.json"
-    is_new = not Path(builder.data_dir).exists()
-    scans = _listing(scans_dir) if builder.MANUAL_DOWNLOAD_INSTRUCTIONS else None
-    if scans and record.exists() and json.loads(record.read_text()) != scans:
-        raise InputError(
-            f"data set {name}: {builder.data_dir} was built from other scans than"
-            f" there are in {scans_dir} now; remove it or use another data_dir"
-        )
     config = tfds.download.DownloadConfig(manual_dir=scans_dir)
     try:
         builder.download_and_prepare(download_config=config)
@@ -121,8 +139,8 @@ def _prepare(builder, scans_dir, name):
             f"data set {name}: cannot be built in {builder.data_dir},"
             f" {why_not_written(cause)}"
         ) from error
-    if is_new and scans:
-        write_json(record, scans)
+    if scans:
+        write_json(Path(builder.data_dir) / "scans.json", scans)
 
 
 def _listing(folder):
@@ -135,6 +153,18 @@ def _listing(folder):
         for path in sorted(Path(folder).rglob("sub-*"))
         if path.name.endswith(SCAN_SUFFIXES) and path.is_file()
     }
+
+
+def checksum_of_scans(folder):
+    """A number that tells these scans from others, wherever their folder is.
+
+    Args:
+        folder: path of the user's scans.
+
+    Returns:
+        int.
+    """
+    return zlib.crc32(json.dumps(_listing(folder)).encode())
 
 
 def _has_files(folder):

@@ -1,5 +1,6 @@
 """Data sets are built once, and known by what they were built from."""
 
+import contextlib
 import os
 import shutil
 
@@ -12,6 +13,7 @@ from datasets import loading
 from datasets.loading import load_dataset
 from datasets.qsm_cosmos import dummy_data_generation
 from datasets.qsm_cosmos.qsm_cosmos_dataset_builder import Builder as CosmosBuilder
+from datasets.qsm_shapes.qsm_shapes_dataset_builder import Builder as ShapesBuilder
 from spinet_tf.errors import InputError
 
 NAME = "qsm_cosmos/volumes"
@@ -73,6 +75,24 @@ def test_a_full_disk(method, tmp_path, monkeypatch):
     assert len(load_dataset(name, tmp_path, "train"))
 
 
+def test_what_another_process_has_built_meanwhile(tmp_path, monkeypatch):
+    name = "qsm_shapes/shapes_24"
+
+    @contextlib.contextmanager
+    def locked_for_a_while(folder, when_taken):
+        assert folder == tmp_path
+        when_taken()
+        ShapesBuilder(config="shapes_24", data_dir=str(folder)).download_and_prepare()
+        monkeypatch.setattr(loading, "_build", pytest.fail)
+        yield
+
+    monkeypatch.setattr("spinet_tf.folder_lock.locked", locked_for_a_while)
+    assert len(load_dataset(name, tmp_path, "train"))
+    # One that is there needs no lock: its folder may be read-only.
+    monkeypatch.setattr("spinet_tf.folder_lock.locked", pytest.fail)
+    assert len(load_dataset(name, tmp_path, "train"))
+
+
 def test_a_data_set_of_something_else(tmp_path):
     builder = tfds.testing.DummyDataset(data_dir=str(tmp_path))
     builder.download_and_prepare()
@@ -91,6 +111,19 @@ def test_what_tells_scans_from_others(tmp_path):
     (tmp_path / "sub-1.mat").write_text("2")
     after = loading._listing(tmp_path)
     assert {name for name in names if before[name] != after[name]} == {"sub-1.mat"}
+
+
+def test_the_checksum_of_scans_is_of_their_names_and_contents(tmp_path):
+    one, same, renamed, other = (tmp_path / name for name in "abcd")
+    for folder, name, text in (
+        *((one, "sub-1.mat", "1"), (same, "sub-1.mat", "1")),
+        *((renamed, "sub-2.mat", "1"), (other, "sub-1.mat", "2")),
+    ):
+        folder.mkdir()
+        (folder / name).write_text(text)
+    told = [loading.checksum_of_scans(path) for path in (one, same, renamed, other)]
+    assert told[0] == told[1]
+    assert len(set(told)) == 3
 
 
 def test_scans_are_recorded_of_what_is_built_here(tmp_path):

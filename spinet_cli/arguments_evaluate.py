@@ -30,7 +30,8 @@ def add_evaluate(parser):
     parser.add_argument(
         "--segmentation",
         metavar="FILE",
-        help="integer labels, same grid; adds errors and means per region",
+        help="integer labels, same grid; adds errors, and means of each region of 10 "
+        "voxels or more",
     )
     parser.add_argument(
         "--output-dir",

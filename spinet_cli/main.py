@@ -50,7 +50,7 @@ def main(argv=None):
         with warnings.catch_warnings():
             # Ours are for the user, those of the libraries are not.
             warnings.simplefilter("ignore")
-            warnings.filterwarnings("always", module="spinet_")
+            warnings.filterwarnings("always", category=UserWarning, module="spinet_")
             warnings.showwarning = _show_warning
             exit_code = _run(argv)
         if sys.stdout is not None:  # where it is closed

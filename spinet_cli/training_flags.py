@@ -26,7 +26,9 @@ def define_flags():
     flags.DEFINE_float(
         "least_voxel_size", 0.0, "Leave out examples of finer voxels [mm].", 0.0
     )
-    flags.DEFINE_string("init_from", None, "A .keras model to start from.")
+    flags.DEFINE_string(
+        "init_from", None, "A .keras model to start from, its lambda and p too."
+    )
 
     flags.DEFINE_bool("physics", True, "False: one pass of the CNN, nothing else.")
     flags.DEFINE_integer("unrolls", 3, "Rounds of denoiser and solve.", lower_bound=1)

@@ -47,6 +47,7 @@ def filter_volume(volume, spectrum, transform=FFT, transformed=None):
         The filtered volume, like `volume`.
     """
     volume = tf.convert_to_tensor(volume)
+    spectrum = tf.cast(spectrum, volume.dtype)
     if transformed is None:
         transformed = spectrum_of(volume, transform)
 

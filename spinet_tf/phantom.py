@@ -111,7 +111,7 @@ def digital_head(matrix_size=(96, 112, 80), voxel_size=(1.0, 1.0, 1.0)):
         raise InputError(
             f"matrix size: expected three numbers of at least 8, got {matrix_size}"
         )
-    if len(voxel_size) != 3 or not min(voxel_size) > 0:
+    if len(voxel_size) != 3 or not all(0 < edge < np.inf for edge in voxel_size):
         raise InputError(
             f"voxel size: expected three positive numbers [mm], got {voxel_size}"
         )

@@ -219,6 +219,7 @@ def reconstruct_classical(method, local_field, mask, voxel_size, b0_direction):
     )
     with np.errstate(all="ignore"):
         susceptibility = method(local_field, mask, kernel[0].numpy())
+        susceptibility = np.asarray(susceptibility, np.float32)
     if not np.isfinite(susceptibility).all():
         raise InputError("field: its values are too large, the map is not finite")
     volume = susceptibility[np.newaxis, ..., np.newaxis]

@@ -25,7 +25,7 @@ def simulate_field(susceptibility, mask, voxel_size, b0_direction, noise=0.0, se
         voxel_size: three floats [mm].
         b0_direction: three floats, in voxel axes.
         noise: float >= 0 [ppm], standard deviation of Gaussian noise. Defaults to 0.
-        seed: int, of the noise. Defaults to 0.
+        seed: int >= 0, of the noise. Defaults to 0.
 
     Returns:
         Local field, float32 `(x, y, z)` [ppm].
@@ -37,6 +37,8 @@ def simulate_field(susceptibility, mask, voxel_size, b0_direction, noise=0.0, se
     check_scan(susceptibility, mask, voxel_size, b0_direction, "susceptibility")
     if not 0 <= noise < math.inf:
         raise InputError(f"noise: expected a finite number >= 0, got {noise}")
+    if seed < 0:
+        raise InputError(f"seed: expected an integer >= 0, got {seed}")
     if not np.isfinite(susceptibility).all():  # sources outside the mask count, too
         raise InputError("susceptibility: expected finite values")
     shape = np.shape(susceptibility)

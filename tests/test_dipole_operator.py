@@ -33,6 +33,19 @@ def test_adjoint_and_normal(grid, channels, rng):
     )
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_result_has_the_dtype_of_the_volume(dtype, rng):
+    chi = rng.standard_normal((1, 6, 5, 4, 1))
+    dipole = DipoleOperator()
+    size, b0 = chi.shape[1:4], np.array([[0.0, 0.6, 0.8]])
+    expected = dipole(chi, dipole.kernel(size, np.ones((1, 3)), b0))
+    for kernel_dtype in ("float32", "float64"):
+        kernel = dipole.kernel(size, np.ones((1, 3), kernel_dtype), b0)
+        field = dipole(chi.astype(dtype), kernel)
+        assert field.dtype == dtype
+        np.testing.assert_allclose(field, expected, atol=1e-6)
+
+
 def test_forward_is_the_full_complex_transform(rng):
     size, voxel_sizes, b0 = geometry("even")
     dipole = DipoleOperator(dtype="float64")

@@ -106,6 +106,8 @@ def test_is_frozen(head):
         (((7, 40, 40),), r"matrix size: .*got \(7, 40, 40\)"),
         (((40, 40),), r"matrix size: .*got \(40, 40\)"),
         (((40, 40, 40), (1, 0, 1)), r"voxel size: .*got \(1, 0, 1\)"),
+        (((40, 40, 40), (1, 1, np.inf)), r"voxel size: .*got \(1, 1, inf\)"),
+        (((40, 40, 40), (1, 1, np.nan)), r"voxel size: .*got \(1, 1, nan\)"),
     ],
 )
 def test_wrong_input_is_named(arguments, message):

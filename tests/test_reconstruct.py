@@ -133,6 +133,15 @@ def test_classical_method():
     assert result.unrolls == []
 
 
+def test_a_classical_method_may_return_what_numpy_makes_of_it():
+    field, mask = np.ones((6, 5, 4), np.float32), np.ones((6, 5, 4))
+    result = reconstruct_classical(
+        lambda field, mask, kernel: field * mask, field, mask, (1, 1, 1), (0, 0, 1)
+    )
+    assert result.susceptibility.dtype == np.float32
+    np.testing.assert_array_equal(result.susceptibility, field)
+
+
 def test_a_classical_map_that_is_not_finite_is_refused():
     field, mask = scan()
     field[mask > 0] = 3e38

@@ -7,6 +7,7 @@ import keras
 import pytest
 
 from spinet_tf import SpiNetQSM
+from spinet_tf.errors import InputError
 from spinet_tf.field_simulation import FieldErrors
 from spinet_tf.training import run as run_module
 from spinet_tf.training.checkpoint import Checkpoint, StopAtNaN
@@ -44,7 +45,7 @@ def resumed(finished, tmp_path, monkeypatch):
     monkeypatch.setattr(keras.Model, "fit", fit)
 
     def resume(model=None, **changes):
-        recipe = RECIPE._replace(steps=10, **changes)
+        recipe = RECIPE._replace(**{"steps": 10, **changes})
         arguments = (model or network(5), stored(), stored(1), recipe)
         seen["results"] = train(*arguments, tmp_path / "run", verbose=0)
         return seen, tmp_path / "run"
@@ -86,6 +87,14 @@ def test_what_a_training_that_goes_on_may_have_otherwise(resumed):
     model = SpiNetQSM(filters=4, blocks=1, unrolls=2, **options)
     seen, _ = resumed(model, recompute_denoiser=True)
     assert seen["initial_epoch"] == 3
+
+
+def test_fewer_steps_than_there_were(resumed, tmp_path):
+    resumed(steps=6)
+    before = (tmp_path / "run" / "log.csv").read_bytes()
+    with pytest.raises(InputError, match=r"no fewer than the 6 that .*run has .*got 4"):
+        resumed(steps=4)
+    assert (tmp_path / "run" / "log.csv").read_bytes() == before
 
 
 def test_an_error_closes_the_logs(resumed, monkeypatch):

@@ -90,6 +90,11 @@ def test_noise_that_is_none(noise):
         simulate_field(*scan().values(), noise)
 
 
+def test_a_seed_that_is_none():
+    with pytest.raises(InputError, match="seed: expected an integer >= 0, got -1"):
+        simulate_field(*scan().values(), seed=-1)
+
+
 def test_lists_will_do(network):
     given = scan()
     expected = network(*given.values()).susceptibility

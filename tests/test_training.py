@@ -12,7 +12,7 @@ from spinet_tf import DenoiserOnly
 from spinet_tf.errors import InputError
 from spinet_tf.model_files import load_model
 from spinet_tf.training.run import best_in_log
-from spinet_tf.training.run_folder import LOCK, claimed
+from spinet_tf.training.run_folder import claimed
 from spinet_tf.training.validation import averaged_weights
 from tests.trainings import RECIPE, assert_same_weights, network, run
 
@@ -105,7 +105,7 @@ def test_one_training_a_folder(tmp_path):
     with claimed(tmp_path / "run"):
         with pytest.raises(InputError, match="run: another training runs in it"):
             run(tmp_path / "run")
-        assert [path.name for path in (tmp_path / "run").iterdir()] == [LOCK]
+        assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
     with claimed(tmp_path / "run"):
         pass
 

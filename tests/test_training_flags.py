@@ -102,6 +102,14 @@ def test_flags_reach_the_recipe(options):
     )
 
 
+def test_scans_are_part_of_what_the_data_is(options, tmp_path):
+    told = []
+    for text in ("1", "2"):
+        (tmp_path / "sub-1.mat").write_text(text)
+        told.append(script.describe_data(options(f"--scans_dir={tmp_path}")))
+    assert told[0] != told[1]
+
+
 def test_flags_reach_the_data(options, monkeypatch):
     asked = []
 
@@ -137,6 +145,21 @@ def test_a_training_starts_from_the_weights_it_is_given(options, tmp_path):
     told = script.recipe_of(given, made).initial
     assert script.recipe_of(given, first).initial == told
     assert script.recipe_of(given, SpiNetQSM(filters=4, blocks=1)).initial != told
+
+
+def test_what_a_network_to_start_from_has_otherwise_is_told(options, tmp_path, capsys):
+    path = tmp_path / "first.keras"
+    given = (*SMALL, f"--init_from={path}", "--tolerance=1e-3", "--max_iterations=10")
+    first = {"filters": 4, "blocks": 1, "tolerance": 1e-3, "max_iterations": 10}
+    save_model(SpiNetQSM(**first, initial_p=1.2, dropout=0.1), path)
+    script.build_network(options(*given))
+    assert capsys.readouterr().out == ""
+    save_model(SpiNetQSM(**first, mm_steps=2, chi_std=0.02), path)
+    script.build_network(options(*given))
+    assert capsys.readouterr().out.splitlines() == [
+        f"{path} has mm_steps=2, this training mm_steps=1",
+        f"{path} has chi_std=0.02, this training chi_std=0.03",
+    ]
 
 
 def test_a_run_is_seeded_and_told(options, monkeypatch, capsys):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import keras
 
 from spinet_tf.atomic_write import atomic_path
+from spinet_tf.errors import InputError
 from spinet_tf.field_simulation import FieldErrors
 from spinet_tf.input_pipeline import WHOLE, training_stream, validation_batches
 from spinet_tf.losses import LossWeights
@@ -116,8 +117,9 @@ def train(
         dict of the last epoch's logs and the best validation metric.
 
     Raises:
-        InputError: the checkpoint is damaged or of another training, another training
-            runs in the folder, or the batch cannot be shared by the replicas.
+        InputError: the checkpoint is damaged, of another training or beyond the
+            recipe's steps, another training runs in the folder, or the batch cannot be
+            shared by the replicas.
         FloatingPointError: the loss or a weight became NaN or infinite; the last good
             checkpoint stays.
     """
@@ -138,6 +140,12 @@ def _train(network, stored, validation, recipe, folder, verbose, strategy, flagf
         checkpoint = Checkpoint(folder / "checkpoints", _identity(network, recipe))
         completed = checkpoint.restore(trainer)
     check_agreement(strategy, completed, folder)
+    taken = completed * recipe.steps_per_epoch
+    if taken > recipe.steps:
+        raise InputError(
+            f"steps: expected no fewer than the {taken} that the training in {folder}"
+            f" has taken, got {recipe.steps}"
+        )
 
     log = folder / "log.csv"
     callbacks, loggers = [StopAtNaN()], []
