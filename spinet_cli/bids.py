@@ -8,7 +8,7 @@ from pathlib import Path
 from spinet_cli.bids_dataset import prepare_dataset
 from spinet_cli.bids_plan import plan_scans
 from spinet_cli.bids_settings import other_settings
-from spinet_cli.each_scan import report_failures, run_each
+from spinet_cli.each_scan import failure_line, report_failures, run_each
 from spinet_cli.main import one_line
 from spinet_cli.methods import prepare_method
 from spinet_cli.one_scan import reconstruct_scan
@@ -72,11 +72,14 @@ def _run_on_beam(scans, arguments, options, dataset, source):
     saved_model = prepare_saved_model(arguments)
     prepare_dataset(dataset, source)
     try:
-        failures = run_on_beam(scans, saved_model, arguments.report, options, dataset)
+        problems = run_on_beam(scans, saved_model, arguments.report, options, dataset)
     finally:
         _tidy(scans, dataset)
+    failures = []
     for scan in scans:
-        if scan.files and scan.files.output.is_file():
+        if scan.name in problems:
+            failures.append(failure_line(scan.name, problems[scan.name]))
+        else:
             print(f"wrote {scan.files.output}")
     return report_failures(failures, len(scans))
 

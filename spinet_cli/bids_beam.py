@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spinet_cli.bids_plan import PlannedScan
-from spinet_cli.each_scan import failure_line
 from spinet_cli.one_scan import read_scan, solve_scan, write_scan
 from spinet_cli.provenance import recorded_warnings
 from spinet_cli.reconstruction_files import Scan
@@ -148,7 +147,7 @@ def run_on_beam(scans, saved_model, report, options, dataset):
         dataset: `Path` of the derivative.
 
     Returns:
-        list of str, a `failure_line` for each scan that failed.
+        dict of str, what is wrong with each scan that failed, by its name.
     """
     # In the dataset, since that is where all workers can write.
     with tempfile.TemporaryDirectory(
@@ -169,13 +168,11 @@ def run_on_beam(scans, saved_model, report, options, dataset):
                 | beam.Map(lambda e: json.dumps([e.planned.name, e.problem]))
                 | beam.io.WriteToText(str(failures))
             )
-        problems = dict(
+        return dict(
             json.loads(line)
             for path in folder.glob("failures-*")
             for line in path.read_text().splitlines()
         )
-    names = [scan.name for scan in scans]
-    return [failure_line(name, problems[name]) for name in names if name in problems]
 
 
 class _Handler(ModelHandler):

@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -81,6 +80,16 @@ def test_failures_are_collected(derivative, tree):
     ]
 
 
+def test_an_older_map_is_not_what_was_written(tree, exported, tmp_path):
+    older = tmp_path / "sub-07" / "anat" / "sub-07_Chimap.nii.gz"
+    older.parent.mkdir(parents=True)
+    older.write_text("a map")
+    words = ("--participant-label", "07", "--saved-model", exported[1].parent)
+    result = on_beam(tree, tmp_path, *words)
+    assert (result.exit_code, result.out) == (1, "")
+    assert older.read_text() == "a map"
+
+
 def test_a_restart_does_the_rest_with_a_saved_model(
     derivative, tree, exported, tmp_path
 ):
@@ -127,6 +136,7 @@ def test_a_folder_without_versions(tmp_path):
         ),
         (["--runner=DirectRunner", "--method=tkd"], "--runner goes with the method"),
         (["--runner=DirectRunner", "--server=a:1"], "--runner goes with .* --server"),
+        (["--runner=DirectRunner", "--memory-limit=8"], "without .*--memory-limit"),
         (
             ["--runner=DirectRunner", "--saved-model=a", "--precision=bfloat16"],
             "--model and --precision are not for --saved-model",
@@ -161,54 +171,3 @@ def test_without_beam(tree, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "apache_beam", None)
     message = r"--runner needs Apache Beam: pip install 'spinet-tf\[beam\]'"
     assert_one_line(on_beam(tree, tmp_path / "maps"), message)
-
-
-def test_precision_of_an_export_for_the_run(monkeypatch, tmp_path):
-    from spinet_cli import bids_beam
-
-    given = []
-    monkeypatch.setattr(bids_beam, "load_model", lambda path: path)
-    monkeypatch.setattr(bids_beam, "newest_version", lambda base: base)
-    monkeypatch.setattr(
-        bids_beam, "export_saved_model", lambda *options: given.append(options)
-    )
-    flags = SimpleNamespace(saved_model=None, model="a/m.keras", precision="bfloat16")
-    assert bids_beam.prepare_saved_model(flags)(tmp_path) == tmp_path / "m.keras"
-    assert given == [("a/m.keras", tmp_path / "m.keras", "bfloat16")]
-
-
-def test_a_worker_knows_the_models_dipole_at_zero_and_its_iterates(monkeypatch):
-    from spinet_cli import bids_beam
-
-    monkeypatch.setattr(bids_beam, "SavedModelReconstructor", lambda *given: given)
-    monkeypatch.setattr(bids_beam, "solve_scan", lambda *given: given)
-    handler = bids_beam._Handler("folder", True, {"DipoleAtZero": 1 / 3})
-    assert handler.load_model() == ("folder", True)
-    scan = bids_beam.PlannedScan("sub-1", task="task")
-    element = bids_beam.Element(scan, scan="scan")
-    (solved,) = handler.run_inference([element], "model")
-    assert solved.result == ("task", "model", "scan", 1 / 3)
-
-
-def test_a_scan_that_fails_in_a_worker_is_told(monkeypatch):
-    from spinet_cli import bids_beam
-
-    scan = bids_beam.PlannedScan("sub-1", problem="no local field")
-    element = bids_beam.Element(scan)
-    assert bids_beam._read(element).problem == "no local field"
-
-    def fail(_):
-        raise MemoryError
-
-    assert "not enough memory" in bids_beam._step(element, fail).problem
-
-
-def test_warnings_of_reading_are_in_a_workers_report(monkeypatch):
-    from spinet_cli import bids_beam
-
-    told = []
-    monkeypatch.setattr(bids_beam, "write_scan", lambda *given: told.extend(given[4]))
-    scan = bids_beam.PlannedScan("sub-1")
-    element = bids_beam.Element(scan, messages=("1 voxel is NaN",))
-    assert bids_beam._write(element, {}) == bids_beam.Element(scan)
-    assert told == ["1 voxel is NaN"]

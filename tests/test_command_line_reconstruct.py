@@ -1,11 +1,15 @@
 """`spinet-qsm reconstruct` as its user runs it."""
 
+from types import SimpleNamespace
+
 import nibabel
 import numpy as np
 import pytest
 
 from benchmarks.agreement import relative_error
+from spinet_cli import one_scan
 from spinet_tf import SpiNetQSM, __version__
+from spinet_tf.errors import InputError
 from spinet_tf.model_files import save_model
 from spinet_tf.volume import affine_b0_direction
 from tests.command_line import (
@@ -192,3 +196,28 @@ def test_a_solve_that_did_not_converge_is_told(scan, tmp_path):
         output=tmp_path / "map.nii",
     )
     assert "warning: 2 of 2 solves stopped at the limit of iterations" in result.err
+
+
+def test_a_solve_is_loose_above_the_tolerance():
+    unrolls = [SimpleNamespace(relative_residual=r) for r in (1e-4, 1.1e-4, 9e-3)]
+    result = SimpleNamespace(unrolls=unrolls)
+    message = "^2 of 3 solves .* of up to 9.0e-03, above the tolerance of 0.0001$"
+    with pytest.warns(UserWarning, match=message):
+        one_scan._warn_of_loose_solves(result, 1e-4)
+
+
+def test_a_scan_is_solved_with_the_models_dipole_at_zero(monkeypatch):
+    def solve_scan(*given):
+        assert given == (task, "solve", "scan", 1 / 3)
+        raise InputError("enough")
+
+    monkeypatch.setattr(one_scan, "read_scan", lambda *_: "scan")
+    monkeypatch.setattr(one_scan, "solve_scan", solve_scan)
+    details = {"DipoleAtZero": 1 / 3}
+    method = SimpleNamespace(unrolls=1, solve="solve", details=details)
+    task = SimpleNamespace(iterates=None)
+    with pytest.raises(InputError, match="enough"):
+        one_scan.reconstruct_scan(task, method)
+    monkeypatch.setattr(one_scan, "reconstruct_thin", lambda *given: given)
+    thin = one_scan._solve_thin("solve", 1 / 3, "field", "mask", "size", "b0")
+    assert thin == ("solve", "field", "mask", "size", "b0", 1 / 3)

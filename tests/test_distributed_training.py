@@ -8,13 +8,24 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from spinet_tf.errors import InputError
+from spinet_tf.input_pipeline import WHOLE, Share
 from spinet_tf.model_files import load_model
+from spinet_tf.training import multi_worker
+from spinet_tf.training import strategy as strategy_module
 from spinet_tf.training.run import train
-from spinet_tf.training.strategy import check_batch_size, make_strategy
+from spinet_tf.training.strategy import (
+    check_agreement,
+    check_batch_size,
+    first_process_first,
+    make_strategy,
+    share_of,
+)
 from tests.conftest import ROOT
 from tests.trainings import RECIPE
 
@@ -95,7 +106,13 @@ def rows(folder):
         "nonsense",
         '{"cluster": {}}',
         '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": -1}}',
         '{"cluster": {"worker": ["a:1"]}, "task": {"type": "ps", "index": 0}}',
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0.5}}',
+        '{"cluster": {"worker": "a:1"}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": [1]}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": ["a:1"], "chief": ["b:1"]},'
+        ' "task": {"type": "worker", "index": 0}}',
     ],
 )
 def test_a_cluster_that_is_none(config, monkeypatch):
@@ -110,3 +127,84 @@ def test_a_batch_that_the_replicas_cannot_share(tmp_path):
     recipe = RECIPE._replace(batch_size=3)
     with pytest.raises(InputError, match="a multiple of the 2 replicas, got 3"):
         train(None, None, None, recipe, tmp_path, strategy=replicas)
+
+
+def worker(index, replicas=2, workers=2):
+    """What is asked of the strategy of one process of several."""
+    cluster = tf.train.ClusterSpec({"worker": [f"a:{i}" for i in range(workers)]})
+    resolver = SimpleNamespace(task_id=index, cluster_spec=lambda: cluster)
+    return SimpleNamespace(cluster_resolver=resolver, num_replicas_in_sync=replicas)
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """All that happens, in order; processes have completed 1.5 epochs on average."""
+    happened = []
+    monkeypatch.setattr(strategy_module, "is_multi_worker", lambda _: True)
+    monkeypatch.setattr(
+        strategy_module,
+        "mean_over_replicas",
+        lambda *_: happened.append("waits") or 1.5,
+    )
+    return happened
+
+
+def test_processes_resume_from_one_checkpoint(waits, tmp_path):
+    check_agreement(worker(0), 1.5, tmp_path)
+    for completed in (1, 2):
+        with pytest.raises(InputError, match=f"sees {completed} epochs completed"):
+            check_agreement(worker(0), completed, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("index", "order"), [(0, ["works", "waits"]), (1, ["waits", "works"])]
+)
+def test_the_first_process_builds_the_data(waits, index, order):
+    with first_process_first(worker(index)):
+        waits.append("works")
+    assert waits == order
+
+
+def test_a_process_has_its_share():
+    assert share_of(worker(1, replicas=6, workers=3)) == Share(3, 1, 6)
+
+
+def test_the_loop_goes_on_where_it_was_and_tells_what_keras_does(monkeypatch):
+    """With a step that gives what it gets: here two batches an epoch, of one number."""
+    monkeypatch.setattr(multi_worker, "share_of", lambda _: WHOLE)
+    happened = []
+    trainer = SimpleNamespace(
+        train_step=lambda batch: {"loss": batch},
+        reset_metrics=lambda: happened.append("reset"),
+        optimizer=SimpleNamespace(
+            finalize_variable_values=lambda _: happened.append("averaged")
+        ),
+        trainable_variables=[],
+    )
+
+    class Listener(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            happened.append(epoch)
+
+        def on_train_batch_end(self, batch, logs=None):
+            happened.append((batch, logs["loss"]))
+
+        def on_epoch_end(self, epoch, logs=None):
+            happened.append((epoch, logs["loss"]))
+
+        def on_train_end(self, logs=None):
+            happened.append("end")
+
+    last = multi_worker.fit(
+        trainer,
+        tf.distribute.get_strategy(),
+        lambda share: tf.data.Dataset.from_tensor_slices(tf.range(5.0, 100.0)),
+        RECIPE,
+        1,
+        [Listener()],
+        0,
+    )
+    first = ["reset", 1, (0, 5.0), (1, 6.0), (1, 6.0)]
+    second = ["reset", 2, (0, 7.0), (1, 8.0), (2, 8.0)]
+    assert happened == [*first, *second, "averaged", "end"]
+    assert last == {"loss": 8.0}

@@ -132,3 +132,24 @@ def test_deviations_are_those_of_a_normal_variable():
     found = trust(misfit, mask)[0, ..., 0]
     assert found[6, 6, 6] == 1
     assert 0 < found[8, 8, 8] < 1
+
+
+def test_trust_has_the_numbers_of_the_method_page():
+    """1 up to 8 deviations, 0 from 14 on, of 0.002 ppm or more."""
+    for deviation, unit in ((0.004, 0.004), (1e-6, 0.002)):
+        misfit, mask = noise((deviation,))
+        misfit[0, 4:12:2, 6, 6, 0] = np.array([7.7, 11, 13.7, 14.3]) * unit
+        found = trust(misfit, mask)[0, 4:12:2, 6, 6, 0]
+        assert found[0] == 1 and 0 < found[2] < 0.15 and found[3] == 0
+        assert found[1] == pytest.approx(0.5, abs=0.03)
+
+
+def test_what_outliers_are_measured_by_is_cut_twice_to_three_deviations():
+    _, mask = noise((1,))
+    misfit = 0.004 / np.sqrt(np.pi / 2) * mask
+    inside = np.flatnonzero(mask)
+    misfit.flat[inside[::33]] = 0.4  # 3%, of 100 deviations
+    misfit.flat[inside[1]] = 15 * 0.004
+    # Its deviation is taken for 4.7 of what it is, then for 1.5, then for 1.14.
+    found = trust(misfit, mask).flat[inside[1]]
+    assert found == pytest.approx((14 - 15 / 1.14) / 6, abs=0.02)

@@ -40,3 +40,38 @@ def test_gradients_statistics_and_dropout_are_the_same(variant):
         np.testing.assert_allclose(b, a, rtol=0, atol=1e-12 * np.abs(a).max())
     for a, b in zip(kept_state, again_state, strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-13)
+
+
+def waits(tensor):
+    """Whether it is another one's value, but only to be had after something else."""
+    while tensor.op.type == "Identity":
+        if tensor.op.control_inputs:
+            return True
+        (tensor,) = tensor.op.inputs
+    return False
+
+
+def test_what_is_run_again_waits_for_the_backward_pass(monkeypatch):
+    """Otherwise it is run, or found to have been run, in the forward pass."""
+    inputs, found = scan(), {}
+    for recompute_denoiser in (False, True):
+        model = small_model(**NETWORKS["release"])
+        trainer = Trainer(model, recompute_denoiser=recompute_denoiser)
+        denoiser, given = type(model.denoiser), []
+        call = denoiser.call
+
+        def watched(self, volume, training=False, call=call, given=given):
+            given.append(volume)
+            return call(self, volume, training=training)
+
+        @tf.function(autograph=False)
+        def gradients(model=model, trainer=trainer):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(trainer.reconstruct(inputs))
+            return tape.gradient(loss, [v.value for v in model.trainable_variables])
+
+        with monkeypatch.context() as patch:
+            patch.setattr(denoiser, "call", watched)
+            gradients.get_concrete_function()
+        found[recompute_denoiser] = [waits(volume) for volume in given]
+    assert found == {False: [False] * 2, True: [False] * 2 + [True] * 2}

@@ -8,7 +8,7 @@ import numpy as np
 import psutil
 import pytest
 
-from spinet_tf import SpiNetQSM
+from spinet_tf import SpiNetQSM, reconstruct
 from spinet_tf.available_memory import Memory
 from spinet_tf.errors import InputError
 from spinet_tf.reconstruct import Reconstructor
@@ -138,3 +138,31 @@ def test_feature_maps_get_what_the_solve_leaves():
     budget = feature_map_budget((100, 100, 100), left)
     assert budget == pytest.approx(0.8 * 10**10 - 16 * 4 * 10**6)
     assert memory_needed((100, 100, 100), small_network()) == 40 * 4 * 10**6
+
+
+def test_a_memory_limit_and_the_precision_make_the_tiles(monkeypatch):
+    monkeypatch.setattr("psutil.Process", lambda: _ProcessOf(10**8))
+    planned = []
+    monkeypatch.setattr(
+        reconstruct, "choose_tiles", lambda mask, *given: planned.append(given)
+    )
+    mask = np.ones((8, 8, 8))
+    for precision in ("float32", "bfloat16"):
+        network = Reconstructor(small_network(), precision, memory_limit=10**9)
+        network(0.01 * mask, mask, (1, 1, 1), (0, 0, 1))
+        (planned_for,) = planned
+        assert planned_for == (network.model, precision, Memory(10**9, 0))
+        planned.clear()
+
+
+def test_memory_that_less_than_nothing_is_kept_of(monkeypatch):
+    """As when a volume gives back what was there before it."""
+    process = _ProcessOf(10**8)
+    monkeypatch.setattr("psutil.Process", lambda: process)
+    reconstructor = Reconstructor(small_network())
+    mask = np.ones((8, 8, 8))
+    scan = 0.01 * mask, mask, (1, 1, 1), (0, 0, 1)
+    reconstructor(*scan)
+    process.give_back(4 * 10**6)
+    reconstructor(*scan)
+    assert reconstructor.memory.reusable == 0

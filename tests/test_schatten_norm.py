@@ -105,3 +105,23 @@ def test_weights_have_the_dtype_of_the_difference():
 def test_bad_arguments_name_themselves(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
         SchattenNorm(**bad)
+
+
+def test_defaults_are_as_documented():
+    norm = SchattenNorm()
+    assert float(norm.lambda_) == pytest.approx(0.5)
+    assert (float(norm.p), norm.learn_p, norm.epsilon) == (2, True, 1e-5)
+
+
+def test_what_is_trained_beside_p_is_the_weight_at_a_typical_difference():
+    norm = SchattenNorm(0.2, 1.5, epsilon=1e-9, dtype="float64")
+    at_typical = norm.lambda_ * norm(np.full((1, 1, 1, 1, 1), 0.01))
+    assert float(norm.log_weight) == pytest.approx(np.log(at_typical.numpy().item()))
+    assert float(norm.log_weight) == pytest.approx(np.log(0.2 * 0.01**-0.5))
+
+
+def test_p_does_not_fall_below_the_smallest():
+    norm = SchattenNorm()
+    norm.p_decay.assign(50.0)
+    assert SMALLEST_P == 1e-3
+    assert float(norm.p) == pytest.approx(SMALLEST_P)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from spinet_tf import SpiNetQSM
 from spinet_tf.training.run import Recipe, train
-from spinet_tf.training.strategy import make_strategy
+from spinet_tf.training.strategy import make_strategy, mean_over_replicas
 from tests.stored_examples import stored_examples
 
 SIZE, COUNT = 10, 6
@@ -32,6 +32,7 @@ def main(name, folder):
     strategy = make_strategy(name)
     replicas = 1 if name == "none" else 2
     assert strategy.num_replicas_in_sync == replicas
+    assert mean_over_replicas(strategy, 3.0) == 3
     keras.utils.set_random_seed(0)
     with strategy.scope():
         network = SpiNetQSM(

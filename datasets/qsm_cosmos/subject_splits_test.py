@@ -21,7 +21,12 @@ def test_fractions_deal_every_subject_out_once(count):
 
 
 def test_unusable_fractions_are_refused():
-    for fractions in ({}, {"train": 0.9}, {"train": 1.0, "test": 0.0}):
+    for fractions in (
+        {},
+        {"train": 0.9},
+        {"train": 0.9, "test": 0.2},
+        {"train": 1.0, "test": 0.0},
+    ):
         with pytest.raises(InputError, match="add up to 1"):
             split_by_fractions(SUBJECTS, fractions)
     with pytest.raises(InputError, match="2 subjects .sub-01, sub-02. are too few"):

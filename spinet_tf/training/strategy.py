@@ -43,9 +43,10 @@ def _check_cluster(text):
     )
     try:
         config = json.loads(text)
-        workers = config["cluster"]["worker"]
-        index = config["task"]["index"]
-        good = config["task"]["type"] == "worker" and 0 <= index < len(workers)
+        tf.train.ClusterSpec(config["cluster"])
+        (name, workers), *others = config["cluster"].items()
+        job, index = config["task"]["type"], config["task"]["index"]
+        good = not others and name == job == "worker" and index in range(len(workers))
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{expected}, got {text!r}") from error
     if not good:
