@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from spinet_tf.errors import InputError
 from spinet_tf.reconstruction import data_consistency_error
 from spinet_tf.residual import field_residual
 from tests.command_line import mask, read, read_json, succeed, write_model, write_scan
@@ -25,6 +26,33 @@ def test_residual_is_that_of_the_sidecar(tmp_path):
         assert not residual[~mask()].any()
         share = data_consistency_error(residual + field, field, mask())
         assert share == pytest.approx(told["DataConsistencyError"], rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("position", "change", "message"),
+    [
+        (0, lambda chi: chi[1:], r"mask: expected the shape \(4, 4, 6\)"),
+        (
+            0,
+            lambda chi: np.where(mask_of_one(), chi, np.nan),
+            "susceptibility: .*finite",
+        ),
+        (1, lambda y: y[1:], r"mask: expected the shape \(4, 4, 6\)"),
+        (1, lambda y: np.where(mask_of_one(), np.inf, y), "local_field: .*in the mask"),
+        (2, lambda mask: 0.5 * mask, "mask: expected 0 and 1"),
+    ],
+)
+def test_what_has_no_residual(position, change, message):
+    given = [np.ones((5, 4, 6)), np.ones((5, 4, 6)), mask_of_one()]
+    given[position] = change(given[position])
+    with pytest.raises(InputError, match=message):
+        field_residual(*given, (1, 1, 1), (0, 0, 1))
+
+
+def mask_of_one():
+    one = np.zeros((5, 4, 6))
+    one[2, 2, 2] = 1
+    return one
 
 
 def test_residual_is_float32_whatever_the_field_is():
