@@ -4,12 +4,12 @@ import sys
 import zlib
 from pathlib import Path
 
-from datasets.loading import checksum_of_scans, load_dataset, only_coarse
+from datasets.loading import load_dataset, only_coarse, scans_of
 from spinet_cli.script import run_script
 from spinet_cli.training_flags import as_flagfile, define_flags
 
 NO_DIFFERENCE = ("name", "dtype", "dropout", "initial_lambda", "initial_p")
-"""Of networks with the same weights."""
+"""What of a network its weights tell, or do not depend on."""
 
 
 def build_network(options):
@@ -66,13 +66,15 @@ def build_network(options):
 
 
 def tell_differences(path, first, network):
-    """Print what the network to start from has otherwise and its weights do not tell.
+    """Print the settings in which the network to start from differs.
 
     Args:
         path: path of its file.
         first: the network of the file.
         network: the one that is trained.
     """
+    if type(first) is not type(network):
+        print(f"{path} is a {type(first).__name__}, this training has none")
     own = network.get_config()
     for name, value in first.get_config().items():
         if name not in NO_DIFFERENCE and own.get(name, value) != value:
@@ -114,14 +116,17 @@ def describe_initial(network):
 
 def describe_data(options):
     """What the network is trained and judged on, in words."""
-    words = (
+    return (
         f"{options.train_fraction:g} of {options.dataset} with voxels from"
         f" {options.least_voxel_size:g} mm on, and {options.validation_examples} of"
         f" {options.validation}"
     )
-    if options.scans_dir:
-        words += f", scans of checksum {checksum_of_scans(options.scans_dir):08x}"
-    return words
+
+
+def describe_scans(options):
+    """What scans the data sets are of that the network is trained and judged on."""
+    names = (options.dataset, options.validation)
+    return " ".join(scans_of(name, options.data_dir) for name in names).strip()
 
 
 def load_data(options):
@@ -171,7 +176,7 @@ def run(options, strategy):
         network,
         stored,
         validation,
-        recipe_of(options, network),
+        recipe_of(options, network)._replace(scans=describe_scans(options)),
         options.run_dir,
         "auto" if sys.stdout.isatty() else 2,
         strategy,

@@ -21,6 +21,7 @@ from absl import flags, logging
 
 import train
 from datasets.loading import load_dataset
+from spinet_cli import training_flags
 from spinet_cli.script import run_script
 
 DENOISER = {"kept": "norecompute_denoiser", "recomputed": "recompute_denoiser"}
@@ -40,6 +41,7 @@ class Measurement(NamedTuple):
 
 def define_flags():
     train.define_flags()
+    flags.adopt_module_key_flags(training_flags)
     flags.DEFINE_integer("repeats", 10, "Steps to time.", lower_bound=3)
     flags.DEFINE_list("precisions", "float32,bfloat16", "Of the CNN.")
     flags.DEFINE_list(

@@ -1,12 +1,14 @@
 """Reads a data set by name, and builds it first where it is missing."""
 
 import json
+import sys
 import zlib
 from pathlib import Path
 
 import numpy as np
 
 NEEDED = {"susceptibility", "mask", "white_matter", "voxel_size"}
+RECORD = "scans.json"
 SCAN_SUFFIXES = (".nii", ".nii.gz", ".mat", ".json")
 
 # TensorFlow Datasets is imported in the functions: scripts tell of wrong flags first.
@@ -89,8 +91,10 @@ def only_coarse(stored, least, name):
 
 def _prepared(name, data_dir, scans_dir):
     """The builder of a data set that is built, by now, of these scans."""
+    import tensorflow as tf
+
+    from spinet_tf.atomic_write import why_not_written
     from spinet_tf.errors import InputError
-    from spinet_tf.folder_lock import locked
 
     builder = _own_builder(name, data_dir)
     scans = None
@@ -102,16 +106,21 @@ def _prepared(name, data_dir, scans_dir):
             )
         scans = _listing(scans_dir)
 
-    def wait():
-        print(f"data set {name}: another process builds in {data_dir}, waiting")
-
     # One that is there may be where nothing can be written, a lock neither.
     if not Path(builder.data_dir).exists():
-        with locked(Path(data_dir), wait):
-            builder = _own_builder(name, data_dir)  # another process may have built it
-            if not Path(builder.data_dir).exists():
-                _build(builder, scans_dir, scans, name)
-    record = Path(builder.data_dir) / "scans.json"
+        try:
+            builder = _build(name, data_dir, scans_dir, scans)
+        except (OSError, tf.errors.OpError, RuntimeError) as error:
+            # TFDS turns errors of some kinds into a RuntimeError.
+            cause = error.__cause__ if isinstance(error, RuntimeError) else error
+            of_files = isinstance(cause, OSError | tf.errors.OpError)
+            reason = why_not_written(cause) if of_files else None
+            if reason is None:
+                raise
+            raise InputError(
+                f"data set {name}: cannot be built in {data_dir}, {reason}"
+            ) from error
+    record = Path(builder.data_dir) / RECORD
     if scans and record.exists() and json.loads(record.read_text()) != scans:
         raise InputError(
             f"data set {name}: {builder.data_dir} was built from other scans than"
@@ -120,27 +129,25 @@ def _prepared(name, data_dir, scans_dir):
     return builder
 
 
-def _build(builder, scans_dir, scans, name):
-    import tensorflow as tf
+def _build(name, data_dir, scans_dir, scans):
+    """Build a data set, unless another process is quicker; its builder."""
     import tensorflow_datasets as tfds
 
     from spinet_tf.atomic_write import write_json
-    from spinet_tf.errors import InputError, why_not_written
+    from spinet_tf.folder_lock import locked
 
-    config = tfds.download.DownloadConfig(manual_dir=scans_dir)
-    try:
-        builder.download_and_prepare(download_config=config)
-    except (tf.errors.OpError, RuntimeError) as error:
-        # TFDS turns some errors of other kinds into a RuntimeError.
-        cause = error.__cause__ if isinstance(error, RuntimeError) else error
-        if not isinstance(cause, tf.errors.OpError):
-            raise
-        raise InputError(
-            f"data set {name}: cannot be built in {builder.data_dir},"
-            f" {why_not_written(cause)}"
-        ) from error
-    if scans:
-        write_json(Path(builder.data_dir) / "scans.json", scans)
+    def wait():
+        told = f"data set {name}: another process builds in {data_dir}, waiting"
+        print(told, file=sys.stderr, flush=True)
+
+    with locked(Path(data_dir), wait):
+        builder = _own_builder(name, data_dir)
+        if not Path(builder.data_dir).exists():
+            config = tfds.download.DownloadConfig(manual_dir=scans_dir)
+            builder.download_and_prepare(download_config=config)
+            if scans:
+                write_json(Path(builder.data_dir) / RECORD, scans)
+    return builder
 
 
 def _listing(folder):
@@ -155,16 +162,22 @@ def _listing(folder):
     }
 
 
-def checksum_of_scans(folder):
-    """A number that tells these scans from others, wherever their folder is.
+def scans_of(name, data_dir):
+    """What tells the scans that a data set was built of from others.
 
     Args:
-        folder: path of the user's scans.
+        name: as for `load_dataset`.
+        data_dir: path of the folder data sets are built in.
 
     Returns:
-        int.
+        str, a checksum; empty for a data set that is of no scans, or was built without
+        a record of them.
     """
-    return zlib.crc32(json.dumps(_listing(folder)).encode())
+    folder = Path(name)
+    if not (folder / "dataset_info.json").exists():
+        folder = Path(_own_builder(name, data_dir).data_dir)
+    record = folder / RECORD
+    return f"{zlib.crc32(record.read_bytes()):08x}" if record.exists() else ""
 
 
 def _has_files(folder):

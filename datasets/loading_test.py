@@ -2,7 +2,11 @@
 
 import contextlib
 import os
+import re
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,11 +14,12 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from datasets import loading
-from datasets.loading import load_dataset
+from datasets.loading import load_dataset, scans_of
 from datasets.qsm_cosmos import dummy_data_generation
 from datasets.qsm_cosmos.qsm_cosmos_dataset_builder import Builder as CosmosBuilder
 from datasets.qsm_shapes.qsm_shapes_dataset_builder import Builder as ShapesBuilder
 from spinet_tf.errors import InputError
+from tests.conftest import ROOT
 
 NAME = "qsm_cosmos/volumes"
 
@@ -22,7 +27,11 @@ NAME = "qsm_cosmos/volumes"
 def test_a_data_set_of_scans(tmp_path):
     scans, data = tmp_path / "scans", tmp_path / "scans" / "data"
     shutil.copytree(dummy_data_generation.FOLDER, scans)
+    assert scans_of(NAME, data) == ""
     assert len(load_dataset(NAME, data, "train", scans)) == 2
+    told = scans_of(NAME, data)
+    (built,) = data.rglob("scans.json")
+    assert scans_of(str(built.parent), "nowhere") == told != ""
     for at_most, held in ((1, 1), (2, 2), (5, 2)):
         assert len(load_dataset(NAME, data, "train", scans, at_most)) == held
     moved = tmp_path / "moved"
@@ -32,6 +41,13 @@ def test_a_data_set_of_scans(tmp_path):
     (changed,) = moved.glob("sub-01/anat/*_mask.nii.gz")
     os.utime(changed, (0, 0))
     assert len(load_dataset(NAME, moved / "data", "train", moved)) == 2
+    assert scans_of(NAME, moved / "data") == told
+    others = tmp_path / "others"
+    shutil.copytree(dummy_data_generation.FOLDER, others)
+    sidecar = next(others.rglob("sub-03*.json"))
+    sidecar.write_text(sidecar.read_text() + "\n")
+    load_dataset(NAME, tmp_path / "more", "train", others)
+    assert scans_of(NAME, tmp_path / "more") not in ("", told)
     changed.write_bytes(changed.read_bytes() + b"1")
     with pytest.raises(InputError, match="was built from other scans than there are"):
         load_dataset(NAME, moved / "data", "train", moved)
@@ -56,26 +72,56 @@ def test_a_built_folder_is_read_in_its_order(tmp_path, monkeypatch):
     assert asked["shuffle_files"] is False
 
 
+FULL = tf.errors.ResourceExhaustedError(
+    None, None, "/data/x.tfrecord; No space left on device"
+)
+
+
+@pytest.mark.parametrize("error", [FULL, OSError(28, "No space left on device")])
 @pytest.mark.parametrize("method", ["write", "finalize"])
-def test_a_full_disk(method, tmp_path, monkeypatch):
+def test_a_full_disk(method, error, tmp_path, monkeypatch):
     def fail(*_):
-        message = "/data/x.tfrecord; No space left on device"
-        raise tf.errors.ResourceExhaustedError(None, None, message)
+        raise error
 
     name = "qsm_shapes/shapes_24"
     monkeypatch.setattr(f"tensorflow_datasets.core.writer.Writer.{method}", fail)
     with pytest.raises(InputError) as refused:
         load_dataset(name, tmp_path, "train")
-    folder = tmp_path / "qsm_shapes" / "shapes_24" / "1.0.0"
-    assert str(refused.value) == (
-        f"data set {name}: cannot be built in {folder}, No space left on device"
+    assert re.fullmatch(
+        f"data set {name}: cannot be built in {tmp_path}, .*No space left on device",
+        str(refused.value),
     )
     assert not list(tmp_path.rglob("*tfrecord*"))
     monkeypatch.undo()
     assert len(load_dataset(name, tmp_path, "train"))
 
 
-def test_what_another_process_has_built_meanwhile(tmp_path, monkeypatch):
+def test_tfds_builds_one_too(tmp_path):
+    words = ("--config=shapes_24", f"--data_dir={tmp_path}")
+    command = (Path(sys.executable).with_name("tfds"), "build", "datasets/qsm_shapes")
+    done = subprocess.run([*command, *words], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    built = tmp_path / "qsm_shapes" / "shapes_24" / "1.0.0"
+    assert len(load_dataset(str(built), tmp_path, "train"))
+
+
+def test_a_data_folder_that_is_a_file(tmp_path):
+    path = tmp_path / "data"
+    path.touch()
+    with pytest.raises(InputError, match=f"cannot be built in {path}, File exists"):
+        load_dataset("qsm_shapes/shapes_24", path, "train")
+
+
+def test_an_error_of_another_kind_is_not_taken_for_a_full_disk(tmp_path, monkeypatch):
+    def fail(*_):
+        raise tf.errors.InvalidArgumentError(None, None, "no")
+
+    monkeypatch.setattr("tensorflow_datasets.core.writer.Writer.write", fail)
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        load_dataset("qsm_shapes/shapes_24", tmp_path, "train")
+
+
+def test_what_another_process_has_built_meanwhile(tmp_path, monkeypatch, capsys):
     name = "qsm_shapes/shapes_24"
 
     @contextlib.contextmanager
@@ -83,11 +129,13 @@ def test_what_another_process_has_built_meanwhile(tmp_path, monkeypatch):
         assert folder == tmp_path
         when_taken()
         ShapesBuilder(config="shapes_24", data_dir=str(folder)).download_and_prepare()
-        monkeypatch.setattr(loading, "_build", pytest.fail)
+        monkeypatch.setattr(ShapesBuilder, "download_and_prepare", pytest.fail)
         yield
 
     monkeypatch.setattr("spinet_tf.folder_lock.locked", locked_for_a_while)
     assert len(load_dataset(name, tmp_path, "train"))
+    told = f"data set {name}: another process builds in {tmp_path}, waiting"
+    assert told in capsys.readouterr().err
     # One that is there needs no lock: its folder may be read-only.
     monkeypatch.setattr("spinet_tf.folder_lock.locked", pytest.fail)
     assert len(load_dataset(name, tmp_path, "train"))
@@ -111,19 +159,6 @@ def test_what_tells_scans_from_others(tmp_path):
     (tmp_path / "sub-1.mat").write_text("2")
     after = loading._listing(tmp_path)
     assert {name for name in names if before[name] != after[name]} == {"sub-1.mat"}
-
-
-def test_the_checksum_of_scans_is_of_their_names_and_contents(tmp_path):
-    one, same, renamed, other = (tmp_path / name for name in "abcd")
-    for folder, name, text in (
-        *((one, "sub-1.mat", "1"), (same, "sub-1.mat", "1")),
-        *((renamed, "sub-2.mat", "1"), (other, "sub-1.mat", "2")),
-    ):
-        folder.mkdir()
-        (folder / name).write_text(text)
-    told = [loading.checksum_of_scans(path) for path in (one, same, renamed, other)]
-    assert told[0] == told[1]
-    assert len(set(told)) == 3
 
 
 def test_scans_are_recorded_of_what_is_built_here(tmp_path):

@@ -13,7 +13,11 @@ from absl import flags
 from spinet_cli.arguments import build_parser
 from spinet_cli.flagfiles import check_flagfiles
 from spinet_cli.huge_pages import restart_with_huge_pages
-from spinet_cli.termination import clean_up_when_terminated
+from spinet_cli.termination import (
+    TERMINATED,
+    asked_to_end,
+    clean_up_when_terminated,
+)
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -37,7 +41,7 @@ def main(argv=None):
     Returns:
         Exit code: 0, 1 if some of several scans failed, 2 for bad input or an output
         that cannot be written, 130 when interrupted, 141 when nobody reads the output
-        any more. A program that is terminated exits with 143.
+        any more, 143 when terminated.
     """
     if argv is None:
         restart_with_huge_pages()
@@ -61,19 +65,25 @@ def main(argv=None):
         give_up_output()
         return BROKEN_PIPE
     except OSError:
-        reason = _why_output_fails()
+        reason = why_output_fails()
         if reason is None:
             raise
         give_up_output()
         return _report_error(f"standard output: cannot be written, {reason}")
+    except Exception:
+        if asked_to_end():
+            return TERMINATED
+        raise
     return exit_code
 
 
-def _why_output_fails():
+def why_output_fails():
     """What is wrong with standard output, such as a full disk; None if nothing is."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
+    except BrokenPipeError:
+        raise
     except OSError as error:
         return error.strerror
     return None
@@ -156,9 +166,8 @@ def _show_warning(message, *_args, **_kwargs):
 def one_line(message):
     """The message without line breaks and codes that a terminal obeys, cut if long."""
     text = " ".join(str(message).split())
-    if len(text) > LONGEST_LINE:
-        text = f"{text[:LONGEST_LINE]} ..."
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]} ..."
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from spinet_cli.main import (
     INTERRUPTED,
     give_up_output,
     one_line,
+    why_output_fails,
 )
 from spinet_cli.termination import clean_up_when_terminated
 
@@ -62,22 +63,35 @@ def _parse(argv):
 def _run(run):
     # absl shows what libraries log as information, and there is much of it.
     logging.set_verbosity(logging.ERROR)
-    from spinet_tf.errors import InputError
+    try:
+        _run_and_tell(run)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    reason = why_output_fails()
+    if reason is not None:
+        give_up_output()
+        _stop(f"standard output: cannot be written, {reason}", BAD_INPUT)
+
+
+def _run_and_tell(run):
+    from spinet_tf.errors import InputError, ListedErrors  # imports TensorFlow
 
     try:
         run(flags.FLAGS)
+    except ListedErrors as error:
+        _stop(error.summary, BAD_INPUT, error.problems)
     except InputError as error:
         _stop(error, BAD_INPUT)
-    except BrokenPipeError:
+    except BrokenPipeError:  # is an OSError, too
         raise
     except OSError as error:
         _stop(error, BAD_INPUT)
     except FloatingPointError as error:
         _stop(error, FAILED)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
 
 
-def _stop(message, exit_code):
+def _stop(message, exit_code, others=()):
     print(f"{Path(sys.argv[0]).name}: error: {one_line(message)}", file=sys.stderr)
+    for other in others:
+        print(f"  {one_line(other)}", file=sys.stderr)
     sys.exit(exit_code)

@@ -4,6 +4,7 @@ import contextlib
 import json
 import math
 import os
+import re
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -41,7 +42,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
             message = str(error).replace(str(temporary), str(path))
             raise type(error)(message) from error
         if isinstance(error, OSError):
-            reason = error.strerror or error
+            reason = why_not_written(error)
             raise InputError(f"{path}: cannot be written, {reason}") from error
         raise
 
@@ -134,6 +135,22 @@ def check_writable(path: str | os.PathLike) -> None:
         probe.unlink()
     except OSError as error:
         raise InputError(f"{path}: cannot be written, {error.strerror}") from error
+
+
+def why_not_written(error: BaseException) -> str | None:
+    """Why a file cannot be written.
+
+    Args:
+        error: an `OSError`, or what TensorFlow and its kin raise in its place.
+
+    Returns:
+        The system's reason; None if the error is of another kind.
+    """
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    # TensorFlow's is "path; reason", with the operation behind it or not.
+    told = re.search(r"; ([^;\n]+?)( \[Op:\w+\])?$", str(error))
+    return told[1] if told else None
 
 
 def _temporary_beside(path: Path) -> Path:

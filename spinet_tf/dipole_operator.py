@@ -39,7 +39,8 @@ def filter_volume(volume, spectrum, transform=FFT, transformed=None):
 
     Args:
         volume: float `(batch, x, y, z, channel)`.
-        spectrum: float `(batch, x, y, z // 2 + 1)`, half spectrum of S.
+        spectrum: float `(batch, x, y, z // 2 + 1)`, half spectrum of S, in whatever
+            dtype.
         transform: class of `spinet_tf.fourier`. Defaults to `FFT`.
         transformed: `spectrum_of` the volume. Defaults to None: it is computed.
 

@@ -1,6 +1,4 @@
-"""The one exception whose message is meant for the person at the keyboard."""
-
-import re
+"""The exceptions whose messages are meant for the person at the keyboard."""
 
 
 class InputError(ValueError):
@@ -11,11 +9,19 @@ class InputError(ValueError):
     """
 
 
+class ListedErrors(InputError):
+    """Several things that are wrong, told in a line each.
+
+    Args:
+        summary: str, what they have in common.
+        problems: list of str.
+    """
+
+    def __init__(self, summary, problems):
+        super().__init__("\n  ".join([summary, *problems]))
+        self.summary = summary
+        self.problems = problems
+
+
 class OutOfMemory(InputError):
     """More memory is needed than is left."""
-
-
-def why_not_written(error):
-    """What an `OSError`, or TensorFlow's error in its place, gives as the reason."""
-    reason = getattr(error, "strerror", None) or str(error)
-    return re.sub(r".*; | \[Op:\w+\]$", "", reason, flags=re.DOTALL)

@@ -18,8 +18,11 @@ def locked(folder: Path, when_taken: Callable[[], None]) -> Iterator[None]:
 
     Args:
         folder: the folder; made if missing.
-        when_taken: called if another process has it; waits for it after that, unless it
-            raises.
+        when_taken: called if another process has it. It may raise; else this waits for
+            the other one.
+
+    Raises:
+        OSError: no file can be made in the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
     # On NFS only what is open for writing can be locked.

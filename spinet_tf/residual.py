@@ -4,8 +4,7 @@ import numpy as np
 
 from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.dipole_operator import filter_volume
-from spinet_tf.errors import InputError
-from spinet_tf.scan_geometry import check_scan
+from spinet_tf.scan_geometry import check_scan, check_sources
 
 
 def field_residual(
@@ -33,8 +32,7 @@ def field_residual(
         (local_field, "local_field"),
     ):
         check_scan(volume, mask, voxel_size, b0_direction, name)
-    if not np.isfinite(susceptibility).all():  # sources outside the mask count, too
-        raise InputError("susceptibility: expected finite values")
+    check_sources(susceptibility)
     geometry = [np.asarray([v], np.float32) for v in (voxel_size, b0_direction)]
     kernel = dipole_kernel(np.shape(local_field), *geometry, dc_value)
     volume = np.asarray(susceptibility, np.float32)[np.newaxis, ..., np.newaxis]

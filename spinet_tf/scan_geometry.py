@@ -82,6 +82,20 @@ def normalise_b0_direction(
     return tuple(component / length for component in direction)
 
 
+def check_sources(susceptibility):
+    """Check that a susceptibility is finite, outside the mask too: it acts from there.
+
+    Args:
+        susceptibility: real array [ppm].
+
+    Raises:
+        InputError: it is not, as float32.
+    """
+    with np.errstate(over="ignore"):  # what float32 does not hold is infinite
+        if not np.isfinite(np.asarray(susceptibility, np.float32)).all():
+            raise InputError("susceptibility: expected finite values")
+
+
 def check_scan(volume, mask, voxel_size, b0_direction, name="local_field"):
     """Check what a caller gives for a scan.
 

@@ -8,7 +8,7 @@ from spinet_tf.available_memory import check_fits_in_memory
 from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.dipole_operator import filter_volume
 from spinet_tf.errors import InputError
-from spinet_tf.scan_geometry import check_scan
+from spinet_tf.scan_geometry import check_scan, check_sources
 
 BYTES_PER_VOXEL = 50  # measured
 
@@ -37,10 +37,9 @@ def simulate_field(susceptibility, mask, voxel_size, b0_direction, noise=0.0, se
     check_scan(susceptibility, mask, voxel_size, b0_direction, "susceptibility")
     if not 0 <= noise < math.inf:
         raise InputError(f"noise: expected a finite number >= 0, got {noise}")
-    if seed < 0:
+    if not isinstance(seed, int | np.integer) or seed < 0:
         raise InputError(f"seed: expected an integer >= 0, got {seed}")
-    if not np.isfinite(susceptibility).all():  # sources outside the mask count, too
-        raise InputError("susceptibility: expected finite values")
+    check_sources(susceptibility)
     shape = np.shape(susceptibility)
     size = " x ".join(str(n) for n in shape)
     check_fits_in_memory(

@@ -37,6 +37,7 @@ def test_residual_is_that_of_the_sidecar(tmp_path):
             lambda chi: np.where(mask_of_one(), chi, np.nan),
             "susceptibility: .*finite",
         ),
+        (0, lambda chi: np.where(mask_of_one(), chi, 1e39), "expected finite values"),
         (1, lambda y: y[1:], r"mask: expected the shape \(4, 4, 6\)"),
         (1, lambda y: np.where(mask_of_one(), np.inf, y), "local_field: .*in the mask"),
         (2, lambda mask: 0.5 * mask, "mask: expected 0 and 1"),

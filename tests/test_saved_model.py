@@ -137,6 +137,16 @@ def test_version_folders(exported, tmp_path):
     assert not list((tmp_path / "7").iterdir())
 
 
+def test_what_the_graph_says_is_not_about_files(exported, tmp_path, monkeypatch):
+    def fail(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM [Op:Conv3D]")
+
+    target = "spinet_tf.serving.saved_model.write_warmup_requests"
+    monkeypatch.setattr(target, fail)
+    with pytest.raises(tf.errors.ResourceExhaustedError):
+        export_saved_model(exported[0], tmp_path / "served")
+
+
 OF_TENSORFLOW = "{{node}} /x/part-0; No space left on device [Op:SaveV2]"
 
 

@@ -90,9 +90,10 @@ def test_noise_that_is_none(noise):
         simulate_field(*scan().values(), noise)
 
 
-def test_a_seed_that_is_none():
-    with pytest.raises(InputError, match="seed: expected an integer >= 0, got -1"):
-        simulate_field(*scan().values(), seed=-1)
+@pytest.mark.parametrize("seed", [-1, 1.5, None])
+def test_a_seed_that_is_none(seed):
+    with pytest.raises(InputError, match=f"seed: expected an integer >= 0, got {seed}"):
+        simulate_field(*scan().values(), seed=seed)
 
 
 def test_lists_will_do(network):

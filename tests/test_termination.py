@@ -17,20 +17,27 @@ def run(_):
     with atomic_path("result.txt") as path:
         path.write_text("half of it")
         print("writing", flush=True)
-        time.sleep(120)
+        try:
+            time.sleep(120)
+        except SystemExit:
+            if kind == "an error in its place":
+                raise RuntimeError
+            raise
 
 spinet_cli.convert.run = run
 kind = sys.argv.pop(1)
-if kind == "spinet-qsm":
-    sys.exit(main())
+if kind == "script":
+    run_script(lambda: None, run)
 if kind == "python -m spinet_tf":
     runpy.run_module("spinet_tf", run_name="__main__")
-run_script(lambda: None, run)
+sys.exit(main())
 """
 COMMAND = ["convert", "--checkpoint=a.pth", "--stats=a.mat", "--output=a.keras"]
 
 
-@pytest.mark.parametrize("kind", ["spinet-qsm", "python -m spinet_tf", "script"])
+@pytest.mark.parametrize(
+    "kind", ["spinet-qsm", "an error in its place", "python -m spinet_tf", "script"]
+)
 def test_half_a_file_is_removed(kind, tmp_path):
     words = [kind] if kind == "script" else [kind, *COMMAND]
     with subprocess.Popen(

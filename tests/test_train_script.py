@@ -2,11 +2,13 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 
 import pytest
 
+from datasets.qsm_cosmos import dummy_data_generation
 from tests.conftest import ROOT
 
 RECIPES = sorted(set(ROOT.glob("configs/*.flags")) - {ROOT / "configs/export.flags"})
@@ -77,6 +79,27 @@ def test_help_lists_all_flags():
     assert {"run_dir", "batch_norm"} < set(listed)
 
 
+def test_scans_that_cannot_be_used_are_told_in_a_line_each(tmp_path):
+    scans = tmp_path / "scans"
+    shutil.copytree(dummy_data_generation.FOLDER, scans)
+    for mask in scans.rglob("sub-0[23]*_mask.nii.gz"):
+        mask.unlink()
+    named = os.path.relpath(scans, ROOT)
+    data = "qsm_cosmos/volumes"
+    result = run_train(
+        *(f"--run_dir={tmp_path}", f"--data_dir={tmp_path}", f"--scans_dir={named}"),
+        *(f"--dataset={data}", f"--validation={data}", "--filters=4", "--blocks=1"),
+    )
+    first, *others = result.stderr.splitlines()[-len(list(scans.glob("sub-*"))) :]
+    assert result.returncode == 2
+    assert first == (
+        f"train.py: error: {named}: these scans cannot be used, nothing was built:"
+    )
+    assert len(others) == 2
+    for line, subject in zip(others, ("sub-02/ses-1", "sub-03"), strict=True):
+        assert line.startswith(f"  no mask for {subject}/anat/")
+
+
 def test_nobody_reads_the_help():
     read_end, write_end = os.pipe()
     os.close(read_end)
@@ -86,6 +109,26 @@ def test_nobody_reads_the_help():
     )
     os.close(write_end)
     assert (result.returncode, result.stderr) == (141, b"")
+
+
+def test_a_full_disk_behind_the_output():
+    code = (
+        "from spinet_cli.script import run_script;"
+        "run_script(lambda: None, lambda _: print('x'))"
+    )
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONUNBUFFERED": ""},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+        )
+    message = "error: standard output: cannot be written, No space left on device\n"
+    assert result.returncode == 2
+    assert result.stderr.endswith(message)
 
 
 @pytest.mark.parametrize("path", RECIPES)

@@ -102,12 +102,12 @@ def test_flags_reach_the_recipe(options):
     )
 
 
-def test_scans_are_part_of_what_the_data_is(options, tmp_path):
-    told = []
-    for text in ("1", "2"):
-        (tmp_path / "sub-1.mat").write_text(text)
-        told.append(script.describe_data(options(f"--scans_dir={tmp_path}")))
-    assert told[0] != told[1]
+def test_scans_of_both_data_sets_are_told(options, monkeypatch):
+    monkeypatch.setattr(script, "scans_of", lambda *given: " of ".join(given))
+    words = ("--dataset=a", "--validation=b", "--data_dir=c")
+    assert script.describe_scans(options(*words)) == "a of c b of c"
+    monkeypatch.setattr(script, "scans_of", lambda *_: "")
+    assert script.describe_scans(options(*words)) == ""
 
 
 def test_flags_reach_the_data(options, monkeypatch):
@@ -160,6 +160,10 @@ def test_what_a_network_to_start_from_has_otherwise_is_told(options, tmp_path, c
         f"{path} has mm_steps=2, this training mm_steps=1",
         f"{path} has chi_std=0.02, this training chi_std=0.03",
     ]
+    save_model(SpiNetQSM(**first, unrolls=1), path)
+    script.build_network(options(*given, "--nophysics"))
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == f"{path} is a SpiNetQSM, this training has none"
 
 
 def test_a_run_is_seeded_and_told(options, monkeypatch, capsys):
@@ -174,8 +178,9 @@ def test_a_run_is_seeded_and_told(options, monkeypatch, capsys):
 
     monkeypatch.setattr(spinet_tf.training.run, "train", trained)
     monkeypatch.setattr(script, "load_data", lambda _: ("training", "validation"))
+    monkeypatch.setattr(script, "scans_of", lambda name, _: name)
     for seed in (3, 3, 4):
-        given = options(*SMALL, f"--seed={seed}")
+        given = options(*SMALL, f"--seed={seed}", "--dataset=a", "--validation=b")
         script.main(given)
     kernels = [max(run[0], key=np.size) for run in runs]
     np.testing.assert_array_equal(kernels[0], kernels[1])
@@ -184,7 +189,7 @@ def test_a_run_is_seeded_and_told(options, monkeypatch, capsys):
     assert arguments[:4] == (
         "training",
         "validation",
-        script.recipe_of(given, None),
+        script.recipe_of(given, None)._replace(scans="a b"),
         "x",
     )
     assert "--seed=4\n" in arguments[6]

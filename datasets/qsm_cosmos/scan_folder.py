@@ -1,9 +1,10 @@
 """The folder a user names: the scans in it, and all that is wrong with them."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from spinet_tf.errors import InputError
+from spinet_tf.errors import InputError, ListedErrors
 
 from .mat_layout import MatFolder, MatScan
 from .nifti_layout import NiftiFolder, NiftiScan
@@ -60,7 +61,7 @@ def checked_scans(
         The scans of each split.
 
     Raises:
-        InputError: if there are problems; a line for each.
+        ListedErrors: if there are problems; a line for each.
     """
     problems = []
     found = {}
@@ -75,12 +76,19 @@ def checked_scans(
             problems += _problems(scan, check)
     if problems:
         # A map that several fields share is told of once.
-        lines = dict.fromkeys(p.replace(f"{opened.folder}/", "") for p in problems)
-        raise InputError(
-            f"{opened.folder}: these scans cannot be used, nothing was built:\n  "
-            + "\n  ".join(lines)
+        lines = dict.fromkeys(_within(opened.folder, each) for each in problems)
+        raise ListedErrors(
+            f"{opened.folder}: these scans cannot be used, nothing was built:",
+            list(lines),
         )
     return found
+
+
+def _within(folder: Path, problem: str) -> str:
+    """The problem with paths as they are in the folder."""
+    for start in (folder.absolute(), folder):
+        problem = re.sub(rf"(?<!\S){re.escape(str(start))}/", "", problem)
+    return problem
 
 
 def _problems(scan: NiftiScan | MatScan, check: Callable[[Scan], object]) -> list[str]:

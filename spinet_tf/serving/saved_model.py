@@ -8,8 +8,8 @@ from pathlib import Path
 import tensorflow as tf
 from keras.export import ExportArchive
 
-from spinet_tf.atomic_write import write_json
-from spinet_tf.errors import InputError, why_not_written
+from spinet_tf.atomic_write import why_not_written, write_json
+from spinet_tf.errors import InputError
 from spinet_tf.reconstruct import PRECISIONS
 from spinet_tf.serving.model_card import model_card, model_facts
 from spinet_tf.serving.signatures import signatures
@@ -59,9 +59,10 @@ def export_saved_model(
             shutil.copy(LICENCE, temporary / "LICENSE")
             return _publish(temporary, output_dir)
     except (OSError, tf.errors.OpError) as error:
-        raise InputError(
-            f"{output_dir}: cannot be written, {why_not_written(error)}"
-        ) from error
+        reason = why_not_written(error)
+        if reason is None:
+            raise
+        raise InputError(f"{output_dir}: cannot be written, {reason}") from error
 
 
 def _write_graph(folded, max_voxels, folder):

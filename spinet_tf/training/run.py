@@ -46,6 +46,7 @@ class Recipe(NamedTuple):
         data: str, what the stored examples are. Defaults to nothing.
         recompute_denoiser: bool, see `Trainer`; takes less memory and more time.
         initial: str, what the weights to begin with are. Defaults to nothing.
+        scans: str, what scans the examples are of. Defaults to nothing.
     """
 
     steps: int
@@ -61,6 +62,7 @@ class Recipe(NamedTuple):
     data: str = ""
     recompute_denoiser: bool = False
     initial: str = ""
+    scans: str = ""
 
 
 def _optimizer(recipe):

@@ -46,7 +46,8 @@ def _check_cluster(text):
         tf.train.ClusterSpec(config["cluster"])
         (name, workers), *others = config["cluster"].items()
         job, index = config["task"]["type"], config["task"]["index"]
-        good = not others and name == job == "worker" and index in range(len(workers))
+        good = not others and name == job == "worker" and isinstance(workers, list)
+        good &= type(index) is int and 0 <= index < len(workers)
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{expected}, got {text!r}") from error
     if not good:
