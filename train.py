@@ -103,6 +103,7 @@ def recipe_of(options, network):
         data=describe_data(options),
         recompute_denoiser=options.recompute_denoiser,
         initial=describe_initial(network) if options.init_from else "random",
+        scans=describe_scans(options),
     )
 
 
@@ -176,7 +177,7 @@ def run(options, strategy):
         network,
         stored,
         validation,
-        recipe_of(options, network)._replace(scans=describe_scans(options)),
+        recipe_of(options, network),
         options.run_dir,
         "auto" if sys.stdout.isatty() else 2,
         strategy,

@@ -38,7 +38,7 @@ def load_dataset(name, data_dir, split, scans_dir=None, at_most=None):
 
     from spinet_tf.errors import InputError
 
-    if (Path(name) / "dataset_info.json").exists():
+    if _is_built(name):
         builder = tfds.builder_from_directory(name)
     else:
         builder = _prepared(name, data_dir, scans_dir)
@@ -111,8 +111,7 @@ def _prepared(name, data_dir, scans_dir):
         try:
             builder = _build(name, data_dir, scans_dir, scans)
         except (OSError, tf.errors.OpError, RuntimeError) as error:
-            # TFDS turns errors of some kinds into a RuntimeError.
-            cause = error.__cause__ if isinstance(error, RuntimeError) else error
+            cause = error.__cause__ or error  # TFDS raises others in their place
             of_files = isinstance(cause, OSError | tf.errors.OpError)
             reason = why_not_written(cause) if of_files else None
             if reason is None:
@@ -173,11 +172,13 @@ def scans_of(name, data_dir):
         str, a checksum; empty for a data set that is of no scans, or was built without
         a record of them.
     """
-    folder = Path(name)
-    if not (folder / "dataset_info.json").exists():
-        folder = Path(_own_builder(name, data_dir).data_dir)
-    record = folder / RECORD
+    folder = name if _is_built(name) else _own_builder(name, data_dir).data_dir
+    record = Path(folder) / RECORD
     return f"{zlib.crc32(record.read_bytes()):08x}" if record.exists() else ""
+
+
+def _is_built(folder):
+    return (Path(folder) / "dataset_info.json").exists()
 
 
 def _has_files(folder):

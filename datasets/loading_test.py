@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -87,9 +86,8 @@ def test_a_full_disk(method, error, tmp_path, monkeypatch):
     monkeypatch.setattr(f"tensorflow_datasets.core.writer.Writer.{method}", fail)
     with pytest.raises(InputError) as refused:
         load_dataset(name, tmp_path, "train")
-    assert re.fullmatch(
-        f"data set {name}: cannot be built in {tmp_path}, .*No space left on device",
-        str(refused.value),
+    assert str(refused.value) == (
+        f"data set {name}: cannot be built in {tmp_path}, No space left on device"
     )
     assert not list(tmp_path.rglob("*tfrecord*"))
     monkeypatch.undo()

@@ -82,7 +82,7 @@ def why_output_fails():
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
-    except BrokenPipeError:
+    except BrokenPipeError:  # nobody is there to be told
         raise
     except OSError as error:
         return error.strerror

@@ -27,9 +27,10 @@ def run_script(define_flags, run):
     """Parse the command line and run.
 
     A wrong flag, an argument that is no flag, or an `InputError` ends the script with
-    one line and exit code 2, and so does a file that cannot be read or written; a
-    training whose loss becomes NaN ends with exit code 1. When nobody reads the output
-    any more it is 141.
+    one line and exit code 2 (a line more for each of `ListedErrors`), and so does a
+    file that cannot be read or written. A training whose loss becomes NaN ends with 1,
+    what is interrupted with 130, terminated 143, and when nobody reads the output any
+    more it is 141.
 
     Args:
         define_flags: callable without arguments that defines the script's flags.

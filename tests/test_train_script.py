@@ -90,12 +90,11 @@ def test_scans_that_cannot_be_used_are_told_in_a_line_each(tmp_path):
         *(f"--run_dir={tmp_path}", f"--data_dir={tmp_path}", f"--scans_dir={named}"),
         *(f"--dataset={data}", f"--validation={data}", "--filters=4", "--blocks=1"),
     )
-    first, *others = result.stderr.splitlines()[-len(list(scans.glob("sub-*"))) :]
+    first, *others = result.stderr.splitlines()[-3:]
     assert result.returncode == 2
     assert first == (
         f"train.py: error: {named}: these scans cannot be used, nothing was built:"
     )
-    assert len(others) == 2
     for line, subject in zip(others, ("sub-02/ses-1", "sub-03"), strict=True):
         assert line.startswith(f"  no mask for {subject}/anat/")
 

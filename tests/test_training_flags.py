@@ -83,7 +83,8 @@ def test_physics_and_precision_reach_the_network(options):
     assert half.denoiser.dtype_policy.compute_dtype == "bfloat16"
 
 
-def test_flags_reach_the_recipe(options):
+def test_flags_reach_the_recipe(options, monkeypatch):
+    monkeypatch.setattr(script, "scans_of", lambda name, _: f"of {name}")
     given = options(
         *("--steps=12", "--steps_per_epoch=3", "--batch_size=2", "--warmup_steps=4"),
         *("--learning_rate=0.1", "--clip_norm=0.2", "--ema_momentum=0.3", "--seed=7"),
@@ -99,6 +100,7 @@ def test_flags_reach_the_recipe(options):
         LossWeights(4, 2, 3),
         FieldErrors(*(number / 1000 for number in range(11, 19))),
         *(7, "0.1 of a/b with voxels from 0.5 mm on, and 9 of c/d", True, "random"),
+        scans="of a/b of c/d",
     )
 
 
@@ -178,9 +180,8 @@ def test_a_run_is_seeded_and_told(options, monkeypatch, capsys):
 
     monkeypatch.setattr(spinet_tf.training.run, "train", trained)
     monkeypatch.setattr(script, "load_data", lambda _: ("training", "validation"))
-    monkeypatch.setattr(script, "scans_of", lambda name, _: name)
     for seed in (3, 3, 4):
-        given = options(*SMALL, f"--seed={seed}", "--dataset=a", "--validation=b")
+        given = options(*SMALL, f"--seed={seed}")
         script.main(given)
     kernels = [max(run[0], key=np.size) for run in runs]
     np.testing.assert_array_equal(kernels[0], kernels[1])
@@ -189,7 +190,7 @@ def test_a_run_is_seeded_and_told(options, monkeypatch, capsys):
     assert arguments[:4] == (
         "training",
         "validation",
-        script.recipe_of(given, None)._replace(scans="a b"),
+        script.recipe_of(given, None),
         "x",
     )
     assert "--seed=4\n" in arguments[6]
