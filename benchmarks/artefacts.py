@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from absl import flags
 
+from benchmarks.list_flags import expect_numbers
 from benchmarks.tflite import (
     B0_DIRECTION,
     VOXEL_SIZE,
@@ -46,6 +47,7 @@ class Artefact(NamedTuple):
 def define_flags():
     flags.DEFINE_string("model", None, "A .keras model; default: the shipped one.")
     flags.DEFINE_list("sizes", "64,160", "Voxels along each axis.")
+    expect_numbers("sizes", 8)
     flags.DEFINE_integer("runs", 3, "Timed runs of each.", lower_bound=1)
 
 

@@ -9,6 +9,7 @@ parameters are tuned on the validation heads, for each noise level by its own.
 
 from absl import flags
 
+from benchmarks.list_flags import expect_numbers
 from datasets.loading import load_dataset
 from spinet_cli.script import run_script
 
@@ -20,6 +21,7 @@ def define_flags():
     flags.DEFINE_integer("tuning_heads", 3, "Validation heads to tune on.", 1)
     flags.DEFINE_integer("heads", 20, "Test heads.", lower_bound=1)
     flags.DEFINE_list("noise", "0.001,0.002,0.004", "Field noise [ppm].")
+    expect_numbers("noise", 0, float)
     flags.DEFINE_bool("model_error", True, "Whether fields hold more than noise.")
     flags.DEFINE_float("tolerance", None, "Another one, of the solver.", 0.0, 0.5)
     flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "Of the CNN.")

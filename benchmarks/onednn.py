@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from absl import flags
 
+from benchmarks.list_flags import PRECISIONS, expect_words
 from spinet_cli.script import run_script
 
 START, END = "reconstruction begins", "reconstruction took"
@@ -139,11 +140,15 @@ def group(primitives, smallest_map):
 def define_flags():
     flags.DEFINE_integer("size", 96, "Voxels along a side of the digital head.", 16)
     flags.DEFINE_list("precision", "float32,bfloat16", "Of the CNN.")
+    expect_words("precision", PRECISIONS)
     flags.DEFINE_string("model", None, "A .keras model, or paper; default: shipped.")
     flags.DEFINE_bool("whole_volume", False, "Run the CNN on all voxels.")
 
 
 def main(options):
+    from benchmarks.scans import load_network
+
+    load_network(options.model)  # an error is better told here than by a child
     for precision in options.precision:
         primitives, seconds = run_logged(
             options.model, options.size, precision, options.whole_volume

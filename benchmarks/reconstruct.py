@@ -21,6 +21,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 from absl import flags
 
+from benchmarks.list_flags import PRECISIONS, expect_numbers, expect_words
 from benchmarks.reconstruction_times import Configuration, measure
 from benchmarks.scans import simulate_scan
 from spinet_cli.script import run_script
@@ -35,7 +36,9 @@ def alone(function, *arguments):
 
 def define_flags():
     flags.DEFINE_list("sizes", "160", "Voxels along a side of simulated volumes.")
+    expect_numbers("sizes", 8)
     flags.DEFINE_list("precision", "float32,bfloat16", "Of the CNN.")
+    expect_words("precision", PRECISIONS)
     flags.DEFINE_string("model", None, "A .keras model, or paper; default: shipped.")
     flags.DEFINE_string(
         "field", None, "Local field [ppm], NIfTI, instead of simulated volumes."

@@ -11,6 +11,7 @@ import time
 
 from absl import flags
 
+from benchmarks.list_flags import PRECISIONS, expect_numbers, expect_words
 from spinet_cli.script import run_script
 
 REPEATS = 3
@@ -18,8 +19,11 @@ REPEATS = 3
 
 def define_flags():
     flags.DEFINE_list("sizes", "97,127", "Edges of the heads.")
+    expect_numbers("sizes", 8)
     flags.DEFINE_list("transforms", "96,97,104,116,127,128,254,257", "Edges.")
+    expect_numbers("transforms", 1)
     flags.DEFINE_list("precision", "float32,bfloat16", "Of the CNN.")
+    expect_words("precision", PRECISIONS)
 
 
 def least_seconds(function, clock):

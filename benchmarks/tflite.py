@@ -8,6 +8,7 @@ of each counts. What differs is given as a relative L2 difference of the suscept
 
 from absl import flags
 
+from benchmarks.list_flags import expect_numbers
 from spinet_cli.script import run_script
 
 VOXEL_SIZE = (1.0, 0.9, 1.6)
@@ -18,6 +19,7 @@ NOISE = 0.002  # [ppm]
 def define_flags():
     flags.DEFINE_string("model", None, "A .keras model; default: the shipped one.")
     flags.DEFINE_list("sizes", "32,48,64", "Voxels along each axis.")
+    expect_numbers("sizes", 8)
     flags.DEFINE_integer("runs", 3, "Timed runs of each.", lower_bound=1)
     flags.DEFINE_integer("threads", 2, "Of LiteRT.", lower_bound=1)
 

@@ -14,6 +14,7 @@ import functools
 import numpy as np
 from absl import flags
 
+from benchmarks.list_flags import expect_numbers
 from spinet_cli.script import run_script
 
 
@@ -22,6 +23,7 @@ def define_flags():
     flags.DEFINE_string("field", None, "Local field [ppm], NIfTI, B0 as in its affine.")
     flags.DEFINE_string("mask", None, "Brain mask that goes with --field, NIfTI.")
     flags.DEFINE_list("parts", "2,3,4", "Slices to make one of.")
+    expect_numbers("parts", 1)
     flags.DEFINE_float("noise", 0.002, "Of the digital head's thick slices [ppm].", 0.0)
     flags.DEFINE_enum("precision", "float32", ["float32", "bfloat16"], "Of the CNN.")
 

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from absl import flags, logging
 
 import train
+from benchmarks.list_flags import PRECISIONS, expect_words
 from datasets.loading import load_dataset
 from spinet_cli import training_flags
 from spinet_cli.script import run_script
@@ -44,9 +45,11 @@ def define_flags():
     flags.adopt_module_key_flags(training_flags)
     flags.DEFINE_integer("repeats", 10, "Steps to time.", lower_bound=3)
     flags.DEFINE_list("precisions", "float32,bfloat16", "Of the CNN.")
+    expect_words("precisions", PRECISIONS)
     flags.DEFINE_list(
         "denoiser", ",".join(DENOISER), "Whether all the CNN computes is kept."
     )
+    expect_words("denoiser", DENOISER)
     flags.FLAGS.set_default("run_dir", "unused")
 
 
@@ -143,22 +146,18 @@ def measure_alone(arguments):
 
 def check(options):
     from spinet_tf.errors import InputError
-    from spinet_tf.reconstruct import PRECISIONS
 
     if options.strategy != "none":
         raise InputError(f"--strategy: only none is timed, got {options.strategy}")
-    for name, known in (("precisions", PRECISIONS), ("denoiser", DENOISER)):
-        if not set(getattr(options, name)) <= set(known):
-            got = ",".join(getattr(options, name))
-            raise InputError(f"--{name}: expected some of {list(known)}, got {got}")
 
 
 def main(options):
     check(options)
     load_dataset(options.dataset, options.data_dir, "train[:8]")
+    unrolls = options.unrolls if options.physics else 1
     print(
         f"batch {options.batch_size}, {options.filters} filters, "
-        f"{options.blocks} blocks, {options.unrolls} unrolls; ratios to a step but for "
+        f"{options.blocks} blocks, {unrolls} unrolls; ratios to a step but for "
         "the first, of a step to its convolutions"
     )
     print(
