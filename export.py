@@ -97,7 +97,7 @@ def _notes(model_path, notes):
     if notes:
         return read_bytes(notes).decode(errors="replace")
     shipped = os.path.realpath(model_path) == os.path.realpath(PRETRAINED)
-    return Path(PRETRAINED).with_name("README.md").read_text() if shipped else ""
+    return Path(PRETRAINED).with_name("README.md").read_text("utf-8") if shipped else ""
 
 
 def main(options):

@@ -122,7 +122,7 @@ def prepare_dataset(dataset, source):
         for name, text in ((".bidsignore", "figures\n"), ("README", README)):
             if not (dataset / name).exists():
                 with atomic_path(dataset / name) as temporary:
-                    temporary.write_text(text)
+                    temporary.write_text(text, "utf-8")
 
 
 def _description(source):

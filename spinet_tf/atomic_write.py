@@ -104,7 +104,7 @@ def write_json(path: str | os.PathLike, content: dict) -> None:
     """
     text = json.dumps(_without_nan(content), indent=2, allow_nan=False)
     with atomic_path(path) as temporary:
-        temporary.write_text(f"{text}\n")
+        temporary.write_text(f"{text}\n", "utf-8")
 
 
 def check_writable(path: str | os.PathLike) -> None:

@@ -4,12 +4,16 @@ The stream is a function of the seed and the position alone, so that a resumed
 training sees what an uninterrupted one would have seen.
 """
 
+import contextlib
 from typing import NamedTuple
 
 import tensorflow as tf
 
+from spinet_tf.errors import InputError
 from spinet_tf.field_simulation import Seeds, random_b0_direction, realistic_field
 
+NO_BATCH = ("Cannot batch tensors", "Cannot add tensor to the batch")
+"""How TensorFlow tells that volumes of a batch are of unlike sizes."""
 AXIS_ORDERS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
 
 
@@ -134,6 +138,26 @@ def training_stream(
         .batch(batch_size // share.replicas, drop_remainder=True)
         .prefetch(4)
     )
+
+
+@contextlib.contextmanager
+def sizes_that_batch(batch_size):
+    """Tell what is wrong where volumes of a stream cannot be one batch.
+
+    Args:
+        batch_size: int, of the whole batch.
+
+    Raises:
+        InputError: the volumes of a batch are of unlike sizes.
+    """
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        if not any(told in error.message for told in NO_BATCH):
+            raise
+        raise InputError(
+            f"batch_size: expected 1 for volumes of unlike sizes, got {batch_size}"
+        ) from error
 
 
 def validation_batches(stored, errors, seed):

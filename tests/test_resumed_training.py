@@ -11,11 +11,8 @@ from spinet_tf.errors import InputError
 from spinet_tf.field_simulation import FieldErrors
 from spinet_tf.training import run as run_module
 from spinet_tf.training.checkpoint import Checkpoint, StopAtNaN
-from spinet_tf.training.run import (
-    best_in_log,
-    keep_log_until,
-    train,
-)
+from spinet_tf.training.csv_log import best_in_log, keep_log_until
+from spinet_tf.training.run import train
 from spinet_tf.training.validation import CHOSEN_BY, Validation
 from tests.trainings import RECIPE, network, save_checkpoint, stored
 

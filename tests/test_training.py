@@ -11,10 +11,11 @@ import pytest
 from spinet_tf import DenoiserOnly
 from spinet_tf.errors import InputError
 from spinet_tf.model_files import load_model
-from spinet_tf.training.run import best_in_log
+from spinet_tf.training.csv_log import best_in_log
+from spinet_tf.training.run import train
 from spinet_tf.training.run_folder import claimed
 from spinet_tf.training.validation import averaged_weights
-from tests.trainings import RECIPE, assert_same_weights, network, run
+from tests.trainings import RECIPE, assert_same_weights, network, run, stored
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +109,14 @@ def test_one_training_a_folder(tmp_path):
         assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
     with claimed(tmp_path / "run"):
         pass
+
+
+def test_volumes_of_unlike_sizes_make_no_batch(tmp_path):
+    mixed = stored(2, size=12).concatenate(stored(2, size=14))
+    recipe = RECIPE._replace(steps=2, batch_size=4)
+    told = "^batch_size: expected 1 for volumes of unlike sizes, got 4$"
+    with pytest.raises(InputError, match=told):
+        train(network(), mixed, stored(1), recipe, tmp_path, verbose=0)
 
 
 def test_killed_in_its_first_epoch_it_starts_again(finished, tmp_path):

@@ -1,17 +1,33 @@
 """Shows synthetic brains: a picture and the numbers to compare with a real map.
 
-Example: python -m datasets.qsm_brain.montage --output montage.png
+python -m datasets.qsm_brain.montage --output=montage.png --count=12
 """
 
-import argparse
 import time
 
 import numpy as np
+from absl import flags
 
 from datasets.qsm_brain.brain import Brain, random_head, random_patch
+from spinet_cli.script import run_script
+
+DRAW = {"patch": random_patch, "head": random_head}
+COLUMNS = {"patch": 6, "head": 4}
+LEAST_SIZE = 16
+"""Voxels along each axis; of smaller heads no voxel is in the mask."""
 
 
-def _slices(brain: Brain, kind: str) -> list[np.ndarray]:
+def define_flags():
+    """Define the script's flags."""
+    flags.DEFINE_string("output", "montage.png", "PNG to write.")
+    flags.DEFINE_enum("kind", "patch", list(DRAW), "What to draw.")
+    flags.DEFINE_integer("size", 64, "Voxels along each axis.", LEAST_SIZE)
+    flags.DEFINE_integer("count", 24, "Examples to draw.", 1)
+    flags.DEFINE_integer("seed", 0, "Of the examples.", 0)
+
+
+def slices_of(brain: Brain, kind: str) -> list[np.ndarray]:
+    """The slices to show of a patch, or of a head."""
     volume = brain.susceptibility
     middle = [n // 2 for n in volume.shape]
     if kind == "patch":
@@ -25,51 +41,53 @@ def _slices(brain: Brain, kind: str) -> list[np.ndarray]:
     ]
 
 
-def main() -> None:
-    """Prints the statistics and writes the montage."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", default="montage.png", help="PNG to write")
-    parser.add_argument("--kind", choices=("patch", "head"), default="patch")
-    parser.add_argument("--size", type=int, default=64, help="voxels along each axis")
-    parser.add_argument("--count", type=int, default=24, help="examples to draw")
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    draw = {"patch": random_patch, "head": random_head}[arguments.kind]
+def draw_and_print(options) -> list[np.ndarray]:
+    """Draw the examples and print a line for each; the slices of all."""
     tiles, rows = [], []
     print("example  seconds  mask  std [ppm]  percentiles 1 5 50 95 99 99.9 [ppm]")
-    for index in range(arguments.count):
+    for index in range(options.count):
         start = time.perf_counter()
-        brain = draw(
-            np.random.default_rng([arguments.seed, index]), (arguments.size,) * 3
-        )
+        rng = np.random.default_rng([options.seed, index])
+        brain = DRAW[options.kind](rng, (options.size,) * 3)
         seconds = time.perf_counter() - start
         inside = brain.susceptibility[brain.mask]
         percentiles = np.percentile(inside, (1, 5, 50, 95, 99, 99.9))
         rows.append((seconds, brain.mask.mean(), inside.std(), *percentiles))
-        print(index, *(f"{number:8.3f}" for number in rows[-1]))
-        tiles += _slices(brain, arguments.kind)
+        print(index, *(f"{number:8.3f}" for number in rows[-1]), flush=True)
+        tiles += slices_of(brain, options.kind)
     print("mean", *(f"{number:8.3f}" for number in np.mean(rows, axis=0)))
     spread = np.percentile(np.array(rows)[:, 2], (5, 50, 95))
     print("std 5%, 50%, 95% [ppm]:", *(f"{number:.3f}" for number in spread))
+    return tiles
 
-    columns = 6 if arguments.kind == "patch" else 4
+
+def write_montage(tiles, columns, path):
+    """Write the slices as one PNG, in the window of -0.1 to 0.1 ppm."""
+    from matplotlib.figure import Figure
+
+    from spinet_tf.atomic_write import atomic_path
+
     lines = -(-len(tiles) // columns)
-    figure, axes = plt.subplots(
-        lines, columns, figsize=(3 * columns, 3 * lines), squeeze=False
-    )
+    figure = Figure(figsize=(3 * columns, 3 * lines))
+    axes = figure.subplots(lines, columns, squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
     for axis, tile in zip(axes.flat, tiles, strict=False):
         axis.imshow(tile, cmap="gray", vmin=-0.1, vmax=0.1, origin="lower")
     figure.tight_layout(pad=0.2)
-    figure.savefig(arguments.output, dpi=70)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=70, format="png")
+
+
+def main(options):
+    """Print the statistics and write the montage."""
+    from spinet_tf.atomic_write import check_writable
+
+    check_writable(options.output)
+    tiles = draw_and_print(options)
+    write_montage(tiles, COLUMNS[options.kind], options.output)
+    print(f"The picture is {options.output}")
 
 
 if __name__ == "__main__":
-    main()
+    run_script(define_flags, main)

@@ -55,7 +55,7 @@ def export_saved_model(
             _write_graph(folded, max_voxels, temporary)
             write_warmup_requests(temporary, max_voxels)
             write_json(temporary / "spinet_qsm.json", facts)
-            (temporary / "README.md").write_text(model_card(facts, notes))
+            (temporary / "README.md").write_text(model_card(facts, notes), "utf-8")
             shutil.copy(LICENCE, temporary / "LICENSE")
             return _publish(temporary, output_dir)
     except (OSError, tf.errors.OpError) as error:

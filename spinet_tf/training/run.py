@@ -1,7 +1,6 @@
 """Trains a network: the one function behind `train.py`."""
 
 import contextlib
-import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,10 +9,16 @@ import keras
 from spinet_tf.atomic_write import atomic_path
 from spinet_tf.errors import InputError
 from spinet_tf.field_simulation import FieldErrors
-from spinet_tf.input_pipeline import WHOLE, training_stream, validation_batches
+from spinet_tf.input_pipeline import (
+    WHOLE,
+    sizes_that_batch,
+    training_stream,
+    validation_batches,
+)
 from spinet_tf.losses import LossWeights
 from spinet_tf.training import multi_worker
 from spinet_tf.training.checkpoint import Checkpoint, StopAtNaN
+from spinet_tf.training.csv_log import best_in_log, keep_log_until
 from spinet_tf.training.run_folder import claimed
 from spinet_tf.training.strategy import (
     check_agreement,
@@ -23,7 +28,7 @@ from spinet_tf.training.strategy import (
     writes_files,
 )
 from spinet_tf.training.trainer import Trainer
-from spinet_tf.training.validation import CHOSEN_BY, Validation
+from spinet_tf.training.validation import Validation
 
 MAY_CHANGE = ("steps", "recompute_denoiser")
 """What of a recipe a training that goes on may have otherwise."""
@@ -121,7 +126,7 @@ def train(
     Raises:
         InputError: the checkpoint is damaged, of another training or beyond the
             recipe's steps, another training runs in the folder, or the batch cannot be
-            shared by the replicas.
+            shared by the replicas or is of volumes of unlike sizes.
         FloatingPointError: the loss or a weight became NaN or infinite; the last good
             checkpoint stays.
     """
@@ -129,7 +134,7 @@ def train(
     check_batch_size(strategy, recipe.batch_size)
     folder = Path(folder)
     alone = claimed(folder) if writes_files(strategy) else contextlib.nullcontext()
-    with alone:
+    with alone, sizes_that_batch(recipe.batch_size):
         return _train(
             network, stored, validation, recipe, folder, verbose, strategy, flagfile
         )
@@ -211,39 +216,3 @@ def _fit(trainer, stored, recipe, completed, callbacks, verbose, strategy):
         callbacks=callbacks,
     )
     return {name: values[-1] for name, values in history.history.items()}
-
-
-def keep_log_until(path, epochs):
-    """Drop the log's lines of epochs that will be run again.
-
-    Args:
-        path: the CSV log; may be missing.
-        epochs: int, epochs completed.
-    """
-    if not epochs:
-        path.unlink(missing_ok=True)
-    if not path.exists():
-        return
-    header, *lines = path.read_text().splitlines(keepends=True) or [""]
-    kept = [line for line in lines if int(line.split(",")[0]) < epochs]
-    with atomic_path(path) as temporary:
-        temporary.write_text(header + "".join(kept))
-
-
-def best_in_log(path):
-    """The best validation metric in a CSV log, or infinity.
-
-    Args:
-        path: the CSV log; may be missing or empty.
-
-    Returns:
-        float.
-    """
-    if not path.exists():
-        return float("inf")
-    header, *lines = path.read_text().splitlines() or [""]
-    if not lines:
-        return float("inf")
-    column = header.split(",").index(CHOSEN_BY)
-    values = (float(line.split(",")[column]) for line in lines)
-    return min((v for v in values if not math.isnan(v)), default=float("inf"))
