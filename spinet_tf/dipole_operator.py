@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from spinet_tf.dipole_kernel import dipole_kernel
-from spinet_tf.fourier import FFT, matrix_size_of
+from spinet_tf.fourier import COMPLEX, FFT, matrix_size_of
 
 
 def to_channels_first(volume):
@@ -46,8 +46,14 @@ def filter_volume(volume, spectrum, transform=FFT, transformed=None):
 
     Returns:
         The filtered volume, like `volume`.
+
+    Raises:
+        ValueError: a volume that is neither float32 nor float64.
     """
     volume = tf.convert_to_tensor(volume)
+    if volume.dtype not in COMPLEX:
+        kind = volume.dtype.name
+        raise ValueError(f"volume: expected float32 or float64, got {kind}")
     spectrum = tf.cast(spectrum, volume.dtype)
     if transformed is None:
         transformed = spectrum_of(volume, transform)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from spinet_tf.dipole_operator import DipoleOperator
+from spinet_tf.dipole_operator import DipoleOperator, filter_volume
 from tests.grids import GRIDS, geometry, random_volume
 
 
@@ -44,6 +44,13 @@ def test_the_result_has_the_dtype_of_the_volume(dtype, rng):
         field = dipole(chi.astype(dtype), kernel)
         assert field.dtype == dtype
         np.testing.assert_allclose(field, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "int32"])
+def test_a_volume_that_has_no_transform(dtype):
+    told = f"^volume: expected float32 or float64, got {dtype}$"
+    with pytest.raises(ValueError, match=told):
+        filter_volume(np.ones((1, 4, 4, 4, 1), dtype), np.ones((1, 4, 4, 3)))
 
 
 def test_forward_is_the_full_complex_transform(rng):
