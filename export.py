@@ -37,7 +37,7 @@ def define_flags():
         None,
         "Markdown file to end the model card with.",
     )
-    flags.mark_flag_as_required("output_dir")
+    flags.register_validator("output_dir", bool, "expected a folder")
 
 
 def run(options):

@@ -81,7 +81,7 @@ def define_flags():
     )
     flags.DEFINE_float("near_sources", 0.2, "Error in and next to sources.", 0.0)
     flags.DEFINE_float("coloured", 0.02, "Low-frequency noise [ppm].", 0.0)
-    flags.mark_flag_as_required("run_dir")
+    flags.register_validator("run_dir", bool, "expected a folder")
     flags.register_multi_flags_validator(
         ["steps", "steps_per_epoch"],
         lambda f: f["steps"] % f["steps_per_epoch"] == 0,

@@ -70,6 +70,7 @@ def run(program, model_dir, tmp_path):
         mask.tofile(arguments["mask"])
         return subprocess.run(
             [program, *{**arguments, **replaced}.values()],
+            cwd=tmp_path,
             capture_output=True,
             text=True,
             env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
@@ -143,10 +144,14 @@ def test_the_graph_refuses_a_shape(run, tmp_path):
         ({"b0": "z"}, "z: is no B0"),
         ({"field": "missing.raw"}, "missing.raw: cannot be opened"),
         ({"output": "missing/chi.raw"}, "missing/chi.raw: cannot be written"),
-        ({"mask": "m.raw", "output": "m.raw"}, "m.raw: is an input, too"),
+        ({"output": "mask.raw"}, "mask.raw: is an input, too"),
+        ({"output": "./field.raw"}, "./field.raw: is an input, too"),
+        ({"output": "/dev/null"}, "/dev/null: is there and is no file"),
+        ({"output": "link.raw"}, "link.raw: is there and is no file"),
     ],
 )
 def test_bad_use(replaced, message, run, tmp_path):
+    (tmp_path / "link.raw").symlink_to("elsewhere.raw")
     assert_fails(run(*scan(), **replaced), 2, message, tmp_path / "chi.raw")
 
 

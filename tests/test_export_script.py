@@ -71,6 +71,7 @@ def test_writes_both_formats(model_path, tmp_path):
     ("arguments", "words"),
     [
         ([], "output_dir"),
+        (["--output_dir="], "--output_dir=: expected a folder"),
         (["--output_dir=x", "--format=onnx"], "saved_model"),
         (["--output_dir=x", "--model=missing.keras"], "missing.keras"),
         (["--output_dir=x", "--max_voxels=0"], "max_voxels"),

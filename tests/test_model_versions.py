@@ -100,6 +100,21 @@ def test_a_bad_version_is_told_of_once(store_of, caplog):
     assert store.current.version == 1
 
 
+def test_a_bad_version_is_tried_again_when_its_files_change(store_of):
+    store, folder = store_of("1", "004")
+    bad = folder / "2" / "bad"
+    bad.mkdir(parents=True)
+    assert len(store.refresh()) == 1
+    (bad / "graph").write_text("half of")
+    assert len(store.refresh()) == 1
+    (bad / "graph").write_text("half of it")
+    assert len(store.refresh()) == 1
+    assert store.refresh() == []
+    bad.rename(folder / "2" / "good")
+    assert store.refresh() == []
+    assert store.current.version == 2
+
+
 def test_a_folder_that_is_away_for_a_moment(store_of, monkeypatch, caplog):
     monkeypatch.setattr("spinet_tf.serving.model_store.POLL_SECONDS", 0.01)
     monkeypatch.setattr(threading, "excepthook", lambda _: None)

@@ -1,6 +1,7 @@
 """An exported SavedModel's files: versions, all or nothing, what lies beside it."""
 
 import json
+import os
 
 import pytest
 import tensorflow as tf
@@ -63,7 +64,18 @@ def test_what_lies_beside_the_graph(exported):
     assert "Apache License" in (folder / "LICENSE").read_text()
     requests = dict(read_warmup_requests(folder))
     assert set(requests) == {"serving_default", "unrolls", "local_field_only"}
-    assert (folder.stat().st_mode & 0o777) == 0o755
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_as_readable_as_the_umask_lets_it_be(umask, exported, tmp_path):
+    before = os.umask(umask)
+    try:
+        folder = export_saved_model(exported[0], tmp_path)
+    finally:
+        os.umask(before)
+    for path in (folder, *folder.rglob("*")):
+        usual = 0o777 if path.is_dir() else 0o666
+        assert (path.stat().st_mode & 0o777) == usual & ~umask, path
 
 
 def test_few_voxels_are_enough_for_the_warmup(exported, tmp_path):

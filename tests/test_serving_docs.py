@@ -1,6 +1,8 @@
 """The Python of `docs/serving.md`, run as it stands."""
 
+import os
 import re
+import stat
 import textwrap
 
 import numpy as np
@@ -60,7 +62,12 @@ def test_the_ssl_config(tmp_path, monkeypatch):
     pem = "-----BEGIN {0}-----\nAA+/==\n-----END {0}-----\n"
     (tmp_path / "server.key").write_text(pem.format("PRIVATE KEY"))
     (tmp_path / "server.crt").write_text(pem.format("CERTIFICATE"))
-    exec(snippet("import json\n"), {})
+    before = os.umask(0o022)
+    try:
+        exec(snippet("import json\n"), {})
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "ssl.config").stat().st_mode) == 0o600
     written = (tmp_path / "ssl.config").read_text() + "client_verify: true\n"
     config = text_format.Parse(written, message_classes()["SSLConfig"]())
     assert config.server_key == pem.format("PRIVATE KEY")

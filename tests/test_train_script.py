@@ -36,7 +36,8 @@ def assert_one_line(result, *words):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], ["run_dir"]),
+        ([], ["run_dir", "expected a folder"]),
+        (["--run_dir="], ["run_dir", "expected a folder"]),
         (["--run_dir=x", "--nonsense=1"], ["nonsense"]),
         (["--run_dir=x", "--steps=many"], ["steps", "many"]),
         (["--run_dir=x", "--steps=0"], ["steps", "0"]),

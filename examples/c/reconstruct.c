@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <tensorflow/c/c_api.h>
 
@@ -109,6 +110,21 @@ static int read_volume(const char *path, const int64_t size[4], TF_Tensor **tens
     return code;
 }
 
+/* Whether the output can be put in the place of what is there. */
+static int check_output(const char *path, const char *const inputs[2])
+{
+    struct stat there, input;
+    if (lstat(path, &there))
+        return 0;
+    if (!S_ISREG(there.st_mode))
+        return fail(BAD_USE, path, "is there and is no file");
+    for (int i = 0; i < 2; i++)
+        if (!stat(inputs[i], &input) && input.st_dev == there.st_dev &&
+            input.st_ino == there.st_ino)
+            return fail(BAD_USE, path, "is an input, too");
+    return 0;
+}
+
 static int write_volume(const char *path, const TF_Tensor *tensor)
 {
     /* Beside it and then renamed: what was there before stays until it is complete. */
@@ -192,8 +208,9 @@ static int reconstruct(Program *program, char **arguments)
 {
     int64_t size[4];
     double voxel_size[3], b0[3];
-    if (!strcmp(arguments[7], arguments[2]) || !strcmp(arguments[7], arguments[3]))
-        return fail(BAD_USE, arguments[7], "is an input, too");
+    const char *const volumes[2] = {arguments[2], arguments[3]};
+    if (check_output(arguments[7], volumes))
+        return BAD_USE;
     if (!parse_size(arguments[4], size))
         return fail(BAD_USE, arguments[4], "is no SIZE, whole numbers like 64,64,64");
     if (!parse_three(arguments[5], voxel_size))

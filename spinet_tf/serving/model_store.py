@@ -12,11 +12,18 @@ LOG = logging.getLogger(__name__)
 POLL_SECONDS = 1.0  # as TF-Serving
 
 
+def _files_in(folder):
+    """What is in a folder, as far as size and time of change tell."""
+    stats = ((path, path.lstat()) for path in folder.rglob("*"))
+    return {path: (stat.st_size, stat.st_mtime_ns) for path, stat in stats}
+
+
 class ModelStore:
     """The newest version in a model's base directory, watched for newer ones.
 
     A new version takes over when it is loaded and warm; requests that run on the one
-    before end there. A version that cannot be loaded is passed over.
+    before end there. A version that cannot be loaded is passed over until its files
+    change.
 
     Args:
         folder: path of the base directory, which holds `1`, `2`, ...
@@ -27,7 +34,7 @@ class ModelStore:
 
     def __init__(self, folder):
         self._folder = Path(folder)
-        self._tried = set()
+        self._tried = {}
         self.current = None
         if not self._folder.is_dir():
             raise InputError(f"{folder}: no such folder")
@@ -44,7 +51,7 @@ class ModelStore:
             )
 
     def refresh(self):
-        """Load the newest version, unless it is loaded or was tried before.
+        """Load the newest version, unless it is loaded or was tried as it is now.
 
         Returns:
             list of str, which versions cannot be loaded, and why; logged where there
@@ -54,11 +61,13 @@ class ModelStore:
         for number in reversed(versions(self._folder)):
             if self.current and number <= self.current.version:
                 break
-            if number in self._tried:
+            version = self._folder / str(number)
+            files = _files_in(version)
+            if self._tried.get(number) == files:
                 continue
-            self._tried.add(number)
+            self._tried[number] = files
             try:
-                self.current = ServedModel(self._folder / str(number))
+                self.current = ServedModel(version)
             except Exception as error:  # whatever is in the folder, the server lives
                 # Those of TensorFlow say nothing in their representation.
                 reason = " ".join(f"{type(error).__name__}: {error}".split())

@@ -51,13 +51,14 @@ def export_saved_model(
         with tempfile.TemporaryDirectory(
             prefix=".export-", dir=output_dir, ignore_cleanup_errors=True
         ) as temporary:
-            temporary = Path(temporary)
-            _write_graph(folded, max_voxels, temporary)
-            write_warmup_requests(temporary, max_voxels)
-            write_json(temporary / "spinet_qsm.json", facts)
-            (temporary / "README.md").write_text(model_card(facts, notes), "utf-8")
-            shutil.copy(LICENCE, temporary / "LICENSE")
-            return _publish(temporary, output_dir)
+            version = Path(temporary) / "version"
+            version.mkdir()  # open to others as the umask lets, which the one above is not
+            _write_graph(folded, max_voxels, version)
+            write_warmup_requests(version, max_voxels)
+            write_json(version / "spinet_qsm.json", facts)
+            (version / "README.md").write_text(model_card(facts, notes), "utf-8")
+            shutil.copyfile(LICENCE, version / "LICENSE")
+            return _publish(version, output_dir)
     except (OSError, tf.errors.OpError) as error:
         reason = why_not_written(error)
         if reason is None:
@@ -87,13 +88,16 @@ def versions(output_dir):
     return sorted(
         int(path.name)
         for path in Path(output_dir).iterdir()
-        if path.name.isdecimal() and path.is_dir()
+        if _is_number(path.name) and path.is_dir()
     )
+
+
+def _is_number(name):
+    return name.isdecimal() and name == str(int(name))
 
 
 def _publish(temporary, output_dir):
     """Rename the folder to the next version; another export may be as far as this."""
-    temporary.chmod(0o755)
     while True:
         taken = [int(name) for name in os.listdir(output_dir) if name.isdecimal()]
         version = output_dir / str(max(taken, default=0) + 1)
