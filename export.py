@@ -10,6 +10,15 @@ from spinet_cli.script import run_script
 
 # TensorFlow is imported in the functions: the script tells of wrong flags first.
 
+ONLY_FOR = {
+    "precision": "saved_model",
+    "max_voxels": "saved_model",
+    "notes": "saved_model",
+    "sizes": "tflite",
+    "weights": "tflite",
+}
+"""Flags that only one format has a use for."""
+
 
 def define_flags():
     """Flags of the model and of what is written."""
@@ -26,7 +35,7 @@ def define_flags():
         "precision", "float32", ["float32", "bfloat16"], "Of the SavedModel's CNN."
     )
     flags.DEFINE_integer(
-        "max_voxels", 320**3, "Largest batch the SavedModel accepts.", lower_bound=5**3
+        "max_voxels", 320**3, "Largest batch the SavedModel accepts.", 5**3, 2**31 - 1
     )
     flags.DEFINE_list("sizes", "64x64x64", "Matrix sizes, a TFLite file for each.")
     flags.DEFINE_enum(
@@ -38,6 +47,18 @@ def define_flags():
         "Markdown file to end the model card with.",
     )
     flags.register_validator("output_dir", bool, "expected a folder")
+    for name, format_ in ONLY_FOR.items():
+        _refuse_with_another(name, format_)
+
+
+def _refuse_with_another(name, format_):
+    def good(values):
+        return values[name] == flags.FLAGS[name].default or (
+            values["format"] in (format_, "all")
+        )
+
+    message = f"--{name} goes with --format={format_} or all"
+    flags.register_multi_flags_validator([name, "format"], good, message)
 
 
 def run(options):
@@ -52,13 +73,14 @@ def run(options):
     Raises:
         InputError: a flag or file that cannot be used, or a folder not written to.
     """
+    from spinet_tf.errors import InputError
     from spinet_tf.model_files import load_model
     from spinet_tf.pretrained import PRETRAINED
     from spinet_tf.serving.saved_model import export_saved_model
     from spinet_tf.serving.tflite import export_tflite
 
     path = Path(options.model or PRETRAINED)
-    sizes = [_matrix_size(text) for text in options.sizes]
+    sizes = dict.fromkeys(_matrix_size(text) for text in options.sizes)
     notes = _notes(path, options.notes)
     model = load_model(path)
     written = []
@@ -74,7 +96,11 @@ def run(options):
         )
     if options.format in ("tflite", "all"):
         folder = Path(options.output_dir, "tflite")
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = f"cannot be made, {error.strerror}"
+            raise InputError(f"{options.output_dir}: {reason}") from error
         written += export_tflite(model, folder, sizes, options.weights)
     return written
 
@@ -84,7 +110,7 @@ def _matrix_size(text):
     from spinet_tf.errors import InputError
     from spinet_tf.serving.tflite import checked_size
 
-    if not re.fullmatch(r"\d+x\d+x\d+", text):
+    if not re.fullmatch(r"[0-9]+x[0-9]+x[0-9]+", text):
         raise InputError(f"--sizes: expected such as 64x64x64, got {text!r}")
     return checked_size(map(int, text.split("x")))
 

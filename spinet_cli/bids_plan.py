@@ -123,6 +123,10 @@ def _chosen_sessions(tree, arguments):
                     f"--{flag.replace('_', '-')}: no {prefix}{label} in {tree.folder}"
                 )
         chosen = [session for session in chosen if session[index] in labels]
+    if tree.sessions and not chosen:
+        raise InputError(
+            "--session-label: none of the participants asked for has such a session"
+        )
     return chosen
 
 

@@ -13,7 +13,7 @@ from spinet_cli.provenance import check_report_path
 from spinet_cli.scan_task import ScanTask, without_suffix
 from spinet_tf.atomic_write import made_folder
 from spinet_tf.errors import InputError
-from spinet_tf.field_units import FieldUnits, ppm_per_unit
+from spinet_tf.field_units import UNITS, FieldUnits, ppm_per_unit
 from spinet_tf.nifti import NIFTI_SUFFIXES, check_output_path
 from spinet_tf.padding import check_padding
 
@@ -33,7 +33,7 @@ def run(arguments):
         InputError: a flag that cannot be used, or a single scan.
     """
     check_method_flags(arguments)
-    ppm_per_unit(arguments.field_units, arguments.b0, arguments.te)
+    _check_units(arguments)
     if len(arguments.field) > 1:
         return _run_several(arguments)
     (task,) = _tasks(arguments, [arguments.output])
@@ -41,6 +41,17 @@ def run(arguments):
     check_report_path(task.report)
     reconstruct_scan(task, prepare_method(arguments))
     return 0
+
+
+def _check_units(arguments):
+    units, b0, te = arguments.field_units, arguments.b0, arguments.te
+    ppm_per_unit(units, b0, te)
+    # Whoever gives them has a field in other units, which may well pass for one in ppm.
+    if (units == "ppm" and b0 is not None) or (units != "rad" and te is not None):
+        raise InputError(
+            "--b0 goes with --field-units hz or rad, --te with rad; the field is in"
+            f" {UNITS[units]}"
+        )
 
 
 def check_method_flags(arguments):

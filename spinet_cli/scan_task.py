@@ -61,9 +61,10 @@ class ScanTask(NamedTuple):
         return list(parts) if self.thins_slices and max(parts) > 1 else None
 
     def inputs(self):
-        """The files that are read, and the sidecar of the field, which must stay."""
-        sidecar = f"{without_suffix(self.field)}.json"
-        return [self.field, self.mask, self.flags.reference, sidecar]
+        """The files that are read, and the sidecars beside them, which must stay."""
+        read = [self.field, self.mask, self.flags.reference]
+        stems = {path: without_suffix(path) for path in read if path}
+        return read + [f"{stem}.json" for path, stem in stems.items() if stem != path]
 
     def outputs(self, unrolls):
         """The files to write: map, sidecar, picture, maps of the unrolls, report.

@@ -36,7 +36,7 @@ SMALLER = {
         " --comparison="
     ),
     "python export.py --format=tflite": "--sizes=16x16x16",
-    "python export.py": "--sizes=16x16x16",
+    "python export.py --flagfile": "--sizes=16x16x16",
     "python -m benchmarks.reconstruct": "--precision=float32 --sizes=32",
 }
 """What is appended, to take less time: later flags win. `make` takes the environment

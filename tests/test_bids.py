@@ -196,6 +196,10 @@ def test_labels_choose_and_reports_are_accepted(tree, tmp_path):
     [
         (["--participant-label", "99"], "--participant-label: no sub-99 in "),
         (["--session-label", "c"], "--session-label: no ses-c in "),
+        (
+            ["--participant-label", "05", "--session-label", "b"],
+            "--session-label: none of the participants asked for has such a session",
+        ),
         (["--participant-label", "06"], "no local field, expected such as sub-01/anat"),
         (["--reference", "csf.nii"], "argument --reference: invalid choice"),
         (["--precision=bfloat16", "--method=tkd"], "--precision, .* method spinet"),

@@ -82,6 +82,8 @@ def test_flagfile_that_is_a_folder(flags, tmp_path):
         ({"field_units": "rad", "b0": 3}, "te: the echo time .* in rad .* got none"),
         ({"field_units": "rad", "b0": 3, "te": 20}, "te: .* 1 seconds, got 20"),
         ({"field_units": "rad", "te": 0.02}, "b0: the field strength .* got none"),
+        ({"b0": 3}, "--b0 goes with --field-units hz or rad, .* field is in ppm"),
+        ({"field_units": "hz", "b0": 3, "te": 0.02}, "--te with rad; .* is in Hz"),
         ({"mask_threshold": "nan"}, "mask threshold: expected a finite number, .* nan"),
         ({"mask_threshold": 2}, "mask.nii.gz: the mask is empty, no voxel is above 2"),
         ({"model": "a.keras"}, "--model, .* go with the method spinet, got tkd"),
@@ -144,11 +146,12 @@ def test_out_of_memory_is_one_line(flags, tmp_path, monkeypatch):
     refused(tmp_path, "not enough memory", "reconstruct", **flags)
 
 
-def test_sidecar_of_the_field_is_not_replaced(flags, tmp_path):
+@pytest.mark.parametrize("name", ["field", "mask", "reference"])
+def test_sidecar_of_an_input_is_not_replaced(flags, tmp_path, name):
     path = tmp_path / "input.nii.gz"
-    path.write_bytes(flags["field"].read_bytes())
+    path.write_bytes(flags.get(name, flags["mask"]).read_bytes())
     (tmp_path / "input.json").write_text("{}")
-    changed = {**flags, "field": path, "output": tmp_path / "input.nii"}
+    changed = {**flags, name: path, "output": tmp_path / "input.nii"}
     refused(tmp_path, "input.json: would replace the input", "reconstruct", **changed)
 
 

@@ -73,6 +73,19 @@ def test_writes_both_formats(model_path, tmp_path):
         ([], "output_dir"),
         (["--output_dir="], "--output_dir=: expected a folder"),
         (["--output_dir=x", "--format=onnx"], "saved_model"),
+        (
+            ["--output_dir=x", "--weights=float16"],
+            "--weights goes with",
+        ),
+        (
+            ["--output_dir=x", "--format=tflite", "--precision=bfloat16"],
+            "--precision goes with --format=saved_model or all",
+        ),
+        (["--output_dir=x", f"--max_voxels={2**31}"], "--max_voxels=2147483648"),
+        (
+            ["--output_dir=/dev/null/x", "--format=tflite"],
+            "x: cannot be made",
+        ),
         (["--output_dir=x", "--model=missing.keras"], "missing.keras"),
         (["--output_dir=x", "--max_voxels=0"], "max_voxels"),
         (["--output_dir=/dev/null/x"], "/dev/null/x: cannot be written"),

@@ -23,6 +23,8 @@ from tests.test_tflite import SIZE, scan
     ("bad", "message"),
     [
         ({"mask": np.zeros(SIZE)}, "mask is empty"),
+        ({"mask": np.full(SIZE, 255)}, "other numbers than 0 and 1"),
+        ({"mask": np.full(SIZE, np.nan)}, "other numbers than 0 and 1"),
         ({"local_field": np.full(SIZE, np.nan)}, "NaN"),
         ({"mask": np.ones((8, 8, 8))}, "differ"),
         (dict.fromkeys(("local_field", "mask"), np.ones((8, 8, 99))), "do not fit"),
@@ -102,18 +104,62 @@ def test_the_example_tells_of_a_file_that_is_cut(tmp_path):
             assert share > 0.5
 
 
-def test_the_example_does_not_replace_its_inputs(tmp_path):
-    example = ROOT / "examples" / "python" / "litert_reconstruct.py"
-    files = ["model.tflite", "field.npy", "mask.npy", "./field.npy"]
-    geometry = ["--voxel_size", "1", "1", "1", "--b0_direction", "0", "0", "1"]
-    result = subprocess.run(
-        [sys.executable, example, *files, *geometry],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"output": "./field.npy"}, "./field.npy: is an input, too"),
+        ({"field": "empty.npy"}, "empty.npy: not a .npy file of real numbers"),
+        ({"field": "text.npy"}, "text.npy: not a .npy file of real numbers"),
+        ({"field": "complex.npy"}, "complex.npy: not a .npy file of real numbers"),
+        ({"mask": "several.npz"}, "several.npz: not a .npy file of real numbers"),
+        ({"mask": "missing.npy"}, "missing.npy"),
+        ({"--threads": "100000"}, "--threads: invalid choice: 100000"),
+        ({"model": "cut.tflite"}, "cut.tflite: damaged"),
+    ],
+)
+def test_the_example_names_what_it_cannot_use(changed, message, tmp_path):
+    (path,) = export_tflite(small_model(unrolls=1), tmp_path, [SIZE])
+    (tmp_path / "cut.tflite").write_bytes(path.read_bytes()[:-2000] + bytes(2000))
+    volume = np.ones(SIZE)
+    for name in ("field", "mask"):
+        np.save(tmp_path / f"{name}.npy", volume)
+    (tmp_path / "empty.npy").touch()
+    (tmp_path / "text.npy").write_text("0 1 2")
+    np.save(tmp_path / "complex.npy", volume + 1j)
+    np.savez(tmp_path / "several.npz", volume)
+    result = run_example(tmp_path, {"model": path.name, **changed})
     assert result.returncode == 2
-    assert "./field.npy: is an input, too" in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("litert_reconstruct.py: error: ")
+    assert message in result.stderr
+    assert not (tmp_path / "chi.npy").exists()
+
+
+def run_example(folder, changed, b0_direction=("0", "0", "1")):
+    """Run the program in a folder with `field.npy` and `mask.npy`."""
+    files = {"model": "", "field": "field.npy", "mask": "mask.npy", "output": "chi.npy"}
+    options = {name: changed[name] for name in changed if name not in files}
+    words = [changed.get(name, usual) for name, usual in files.items()]
+    words += [word for option in options.items() for word in option]
+    words += ["--voxel_size", "1", "1", "2", "--b0_direction", *b0_direction]
+    example = ROOT / "examples" / "python" / "litert_reconstruct.py"
+    return subprocess.run(
+        [sys.executable, example, *words], cwd=folder, capture_output=True, text=True
+    )
+
+
+def test_the_length_of_b0_makes_no_difference(tmp_path):
+    (path,) = export_tflite(small_model(unrolls=1), tmp_path, [SIZE])
+    field, mask = scan()
+    for name, volume in (("field", field), ("mask", mask)):
+        np.save(tmp_path / f"{name}.npy", volume)
+    maps = []
+    for length in (1, 1e30, 1e-30):
+        b0_direction = (repr(-0.6 * length), "0", repr(0.8 * length))
+        result = run_example(tmp_path, {"model": path.name}, b0_direction)
+        assert result.returncode == 0, result.stderr
+        maps.append(np.load(tmp_path / "chi.npy"))
+    for other in maps[1:]:
+        np.testing.assert_allclose(other, maps[0], atol=1e-6 * np.abs(maps[0]).max())
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,16 @@
     python litert_reconstruct.py spinet-qsm-64x64x64.tflite field.npy mask.npy chi.npy \
         --voxel_size 1 1 1 --b0_direction 0 0 1
 
-`field.npy` is the local field [ppm] and `mask.npy` the region of interest, of the same
-shape, at most that of the file. `chi.npy` is the susceptibility [ppm], float32.
+`field.npy` is the local field [ppm] and `mask.npy` 1 in the region of interest and 0
+elsewhere, of the same shape, at most that of the file. `chi.npy` is the susceptibility
+[ppm], float32.
 """
 
 import argparse
 import json
 import os
 import struct
+import sys
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -46,13 +48,32 @@ def pad(volume, matrix_size):
     return padded, inside
 
 
+def unit_vector(direction):
+    """The vector of length 1; float32 would not do for all lengths."""
+    direction = np.float64(direction)
+    if not (np.isfinite(direction).all() and np.any(direction)):
+        raise ValueError(f"the B0 direction {direction} is no direction")
+    direction = direction / np.abs(direction).max()
+    return np.float32(direction / np.linalg.norm(direction))
+
+
+def runner(path, threads):
+    """What runs a file; its message names the file if it cannot be run."""
+    try:
+        interpreter = Interpreter(path, num_threads=threads)
+        return interpreter.get_signature_runner("serving_default")
+    except (RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path}: damaged, {reason}") from error
+
+
 def reconstruct(path, local_field, mask, voxel_size, b0_direction, threads=None):
     """Run a file on one scan.
 
     Args:
         path: a `.tflite` file of SpiNet-QSM.
         local_field: `(x, y, z)` [ppm].
-        mask: `(x, y, z)`, nonzero in the region of interest.
+        mask: `(x, y, z)`, 1 in the region of interest, 0 elsewhere.
         voxel_size: three floats [mm].
         b0_direction: three floats, in voxel axes.
         threads: int. Defaults to the runtime's choice.
@@ -64,32 +85,43 @@ def reconstruct(path, local_field, mask, voxel_size, b0_direction, threads=None)
     Raises:
         ValueError: volumes that do not fit, an empty mask, NaN, or another file.
     """
-    mask = np.asarray(mask) > 0
+    mask = np.asarray(mask)
     if mask.ndim != 3:
         raise ValueError(f"expected volumes of three axes, got {mask.ndim}")
     if mask.shape != np.shape(local_field):
         raise ValueError(f"field {np.shape(local_field)} and mask {mask.shape} differ")
+    if not np.isin(mask, (0, 1)).all():
+        raise ValueError("the mask holds other numbers than 0 and 1")
     if not mask.any():
         raise ValueError("the mask is empty")
     if not np.isfinite(local_field).all():
         raise ValueError("the field holds NaN or infinity")
     if not (np.isfinite(voxel_size).all() and np.all(np.asarray(voxel_size) > 0)):
         raise ValueError(f"the voxel size {voxel_size} is not positive and finite")
-    if not (np.isfinite(b0_direction).all() and np.any(b0_direction)):
-        raise ValueError(f"the B0 direction {b0_direction} is no direction")
+    b0_direction = unit_vector(b0_direction)
     matrix_size = read_metadata(path)["matrix_size"]
     field, inside = pad(local_field, matrix_size)
-    run = Interpreter(path, num_threads=threads).get_signature_runner("serving_default")
-    outputs = run(
+    outputs = runner(path, threads)(
         local_field=field[np.newaxis],
         mask=pad(mask, matrix_size)[0][np.newaxis],
         voxel_size=np.array([voxel_size], np.float32),
-        b0_direction=np.array([b0_direction], np.float32),
+        b0_direction=b0_direction[np.newaxis],
     )
     susceptibility = outputs.pop("susceptibility")[0][inside]
     if not np.isfinite(susceptibility).all():
         raise ValueError("the result is not finite; is the field in ppm?")
     return susceptibility, {name: value[0].tolist() for name, value in outputs.items()}
+
+
+def load(path):
+    """A volume of real numbers from a `.npy` file."""
+    try:
+        volume = np.load(path)
+    except (EOFError, ValueError):
+        volume = None
+    if not isinstance(volume, np.ndarray) or volume.dtype.kind not in "biuf":
+        raise ValueError(f"{path}: not a .npy file of real numbers")
+    return volume
 
 
 def save(path, volume):
@@ -107,6 +139,15 @@ def save(path, volume):
         raise
 
 
+def plain(word):
+    """-1e-5 without an exponent, with which argparse takes it for a flag."""
+    try:
+        number = float(word)
+    except ValueError:
+        return word
+    return np.format_float_positional(number, trim="-") if number < 0 else word
+
+
 def main():
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -115,8 +156,8 @@ def main():
     vector = {"type": float, "nargs": 3, "required": True}
     parser.add_argument("--voxel_size", **vector, help="mm")
     parser.add_argument("--b0_direction", **vector, help="in voxel axes")
-    parser.add_argument("--threads", type=int)
-    options = parser.parse_args()
+    parser.add_argument("--threads", type=int, choices=range(1, 257), metavar="N")
+    options = parser.parse_args([plain(word) for word in sys.argv[1:]])
     if not options.output.endswith(".npy"):
         options.output += ".npy"
     inputs = (options.model, options.field, options.mask)
@@ -125,8 +166,8 @@ def main():
     try:
         susceptibility, report = reconstruct(
             options.model,
-            np.load(options.field),
-            np.load(options.mask),
+            load(options.field),
+            load(options.mask),
             options.voxel_size,
             options.b0_direction,
             options.threads,

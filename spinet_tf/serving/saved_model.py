@@ -52,7 +52,7 @@ def export_saved_model(
             prefix=".export-", dir=output_dir, ignore_cleanup_errors=True
         ) as temporary:
             version = Path(temporary) / "version"
-            version.mkdir()  # open to others as the umask lets, which the one above is not
+            version.mkdir()  # as the umask has it; what it is in is ours alone
             _write_graph(folded, max_voxels, version)
             write_warmup_requests(version, max_voxels)
             write_json(version / "spinet_qsm.json", facts)

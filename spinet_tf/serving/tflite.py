@@ -203,7 +203,7 @@ def metadata(model, matrix_size, variant):
             "local_field": tensor(matrix_size, "ppm", "local (tissue) field, finite"),
             "mask": tensor(matrix_size, "1", "1 in the region of interest, else 0"),
             "voxel_size": tensor([3], "mm", "voxel size along x, y, z"),
-            "b0_direction": tensor([3], "1", "B0 in voxel axes, of any length > 0"),
+            "b0_direction": tensor([3], "1", "B0 in voxel axes, of length 1"),
         },
         "outputs": {
             "susceptibility": tensor(matrix_size, "ppm", "0 outside the mask"),
