@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from spinet_tf.denoiser import Denoiser, ResidualBlock, fold_batch_norm
+from spinet_tf.denoiser import Denoiser, ResidualBlock, add_bias, fold_batch_norm
 
 
 def randomise(layer, seed=0):
@@ -79,3 +79,15 @@ def test_config_round_trip():
         keras.saving.serialize_keras_object(denoiser)
     )
     assert copy.get_config() == denoiser.get_config()
+
+
+def test_the_gradient_of_a_bias_is_right_in_bfloat16():
+    rng = np.random.default_rng(0)
+    upstream = tf.cast(rng.standard_normal((2, 40, 40, 40, 4)) + 0.01, tf.bfloat16)
+    exact = tf.reduce_sum(tf.cast(upstream, tf.float64), (0, 1, 2, 3))
+    bias = tf.zeros(4, tf.bfloat16)
+    with tf.GradientTape() as tape:
+        tape.watch(bias)
+        result = add_bias(tf.zeros_like(upstream), bias)
+    found = tf.cast(tape.gradient(result, bias, upstream), tf.float64)
+    np.testing.assert_allclose(found, exact, rtol=2**-8)
