@@ -12,12 +12,9 @@ from spinet_cli.script import run_script
 
 ONLY_FOR = {
     "precision": "saved_model",
-    "max_voxels": "saved_model",
-    "notes": "saved_model",
-    "sizes": "tflite",
     "weights": "tflite",
 }
-"""Flags that only one format has a use for."""
+"""Flags whose value a file of another format would lack without a word."""
 
 
 def define_flags():

@@ -9,7 +9,7 @@ def add_bias(features, bias):
     """`tf.nn.bias_add`, with a gradient that adds up in float32.
 
     TensorFlow's adds bfloat16 up in bfloat16: of a volume of 40^3 the sum can be 40%
-    off. It takes one core and four times as long, too.
+    off, and takes one core and four times as long.
 
     Args:
         features: float `(..., filters)`.
@@ -20,6 +20,7 @@ def add_bias(features, bias):
     """
 
     def gradient(upstream):
+        # Which adds bfloat16 up in float32.
         return upstream, tf.reduce_sum(upstream, range(upstream.shape.rank - 1))
 
     return tf.nn.bias_add(features, bias), gradient

@@ -156,7 +156,8 @@ def sizes_that_batch(batch_size):
         if not any(told in error.message for told in NO_BATCH):
             raise
         raise InputError(
-            f"batch_size: expected 1 for volumes of unlike sizes, got {batch_size}"
+            "batch_size: expected one volume for each replica, as they are of unlike"
+            f" sizes, got {batch_size}"
         ) from error
 
 

@@ -148,10 +148,13 @@ def test_the_graph_refuses_a_shape(run, tmp_path):
         ({"output": "./field.raw"}, "./field.raw: is an input, too"),
         ({"output": "/dev/null"}, "/dev/null: is there and is no file"),
         ({"output": "link.raw"}, "link.raw: is there and is no file"),
+        ({"output": "long.raw"}, "long.raw.part: is there and is no file"),
+        ({"output": 4100 * "x"}, "xxx: is too long"),
     ],
 )
 def test_bad_use(replaced, message, run, tmp_path):
     (tmp_path / "link.raw").symlink_to("elsewhere.raw")
+    (tmp_path / "long.raw.part").symlink_to("elsewhere.raw")
     assert_fails(run(*scan(), **replaced), 2, message, tmp_path / "chi.raw")
 
 

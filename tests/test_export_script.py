@@ -110,9 +110,11 @@ def test_flags_are_read_before_tensorflow():
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
 
-def test_recipe_can_be_read():
+@pytest.mark.parametrize("format_", ["all", "saved_model", "tflite"])
+def test_recipe_can_be_read(format_):
     result = run_export(
-        "--flagfile=configs/export.flags", "--output_dir=x", "--only_check_args"
+        *("--flagfile=configs/export.flags", f"--format={format_}", "--output_dir=x"),
+        "--only_check_args",
     )
     assert result.returncode == 0, result.stderr
 

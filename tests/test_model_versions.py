@@ -110,6 +110,8 @@ def test_a_bad_version_is_tried_again_when_its_files_change(store_of):
     (bad / "graph").write_text("half of it")
     assert len(store.refresh()) == 1
     assert store.refresh() == []
+    (bad / "graph").chmod(0o600)
+    assert len(store.refresh()) == 1
     bad.rename(folder / "2" / "good")
     assert store.refresh() == []
     assert store.current.version == 2

@@ -62,6 +62,7 @@ def test_the_ssl_config(tmp_path, monkeypatch):
     pem = "-----BEGIN {0}-----\nAA+/==\n-----END {0}-----\n"
     (tmp_path / "server.key").write_text(pem.format("PRIVATE KEY"))
     (tmp_path / "server.crt").write_text(pem.format("CERTIFICATE"))
+    (tmp_path / "ssl.config").touch(0o644)
     before = os.umask(0o022)
     try:
         exec(snippet("import json\n"), {})

@@ -7,15 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <tensorflow/c/c_api.h>
 
 #include "signature.h"
+#include "volume.h"
 
 #define SIGNATURE "serving_default"
 
-enum { BAD_USE = 2, TF_ERROR = 1 };
 enum { FIELD, MASK, VOXEL_SIZE, B0_DIRECTION, INPUTS };
 enum { SUSCEPTIBILITY, ITERATIONS, RESIDUAL, CONSISTENCY, OUTPUTS };
 
@@ -36,13 +35,6 @@ typedef struct {
     TF_Tensor *inputs[INPUTS];
     TF_Tensor *outputs[OUTPUTS];
 } Program;
-
-/* Print one line; TensorFlow goes on to a trace from the second line on. */
-static int fail(int code, const char *where, const char *message)
-{
-    fprintf(stderr, "error: %s: %.*s\n", where, (int)strcspn(message, "\n"), message);
-    return code;
-}
 
 /* Parse "A,B,C". */
 static int parse_three(const char *text, double values[3])
@@ -71,15 +63,6 @@ static int parse_size(const char *text, int64_t size[4])
     return 1;
 }
 
-/* Make a tensor for the caller to fill; NULL if memory is short. */
-static TF_Tensor *new_tensor(const int64_t *shape, int axes)
-{
-    size_t bytes = sizeof(float);
-    for (int i = 0; i < axes; i++)
-        bytes *= (size_t)shape[i];
-    return TF_AllocateTensor(TF_FLOAT, shape, axes, bytes);
-}
-
 static TF_Tensor *vector_tensor(const double values[3])
 {
     const int64_t shape[2] = {1, 3};
@@ -87,58 +70,6 @@ static TF_Tensor *vector_tensor(const double values[3])
     for (int i = 0; tensor && i < 3; i++)
         ((float *)TF_TensorData(tensor))[i] = (float)values[i];
     return tensor;
-}
-
-/* Read a file whose length has to be that of the volume. */
-static int read_volume(const char *path, const int64_t size[4], TF_Tensor **tensor)
-{
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return fail(BAD_USE, path, "cannot be opened");
-    int code = 0;
-    int64_t bytes = (int64_t)sizeof(float) * size[1] * size[2] * size[3];
-    if (fseek(file, 0, SEEK_END) || ftell(file) != bytes)
-        code = fail(BAD_USE, path, "is not 4 bytes for each voxel of SIZE");
-    else if (!(*tensor = new_tensor(size, 4)))
-        code = fail(TF_ERROR, path, "does not fit into memory");
-    else {
-        rewind(file);
-        if (fread(TF_TensorData(*tensor), 1, (size_t)bytes, file) != (size_t)bytes)
-            code = fail(BAD_USE, path, "cannot be read");
-    }
-    fclose(file);
-    return code;
-}
-
-/* Whether the output can be put in the place of what is there. */
-static int check_output(const char *path, const char *const inputs[2])
-{
-    struct stat there, input;
-    if (lstat(path, &there))
-        return 0;
-    if (!S_ISREG(there.st_mode))
-        return fail(BAD_USE, path, "is there and is no file");
-    for (int i = 0; i < 2; i++)
-        if (!stat(inputs[i], &input) && input.st_dev == there.st_dev &&
-            input.st_ino == there.st_ino)
-            return fail(BAD_USE, path, "is an input, too");
-    return 0;
-}
-
-static int write_volume(const char *path, const TF_Tensor *tensor)
-{
-    /* Beside it and then renamed: what was there before stays until it is complete. */
-    char temporary[4096];
-    int length = snprintf(temporary, sizeof temporary, "%s.part", path);
-    size_t bytes = TF_TensorByteSize(tensor);
-    FILE *file = length < (int)sizeof temporary ? fopen(temporary, "wb") : NULL;
-    if (!file)
-        return fail(BAD_USE, path, "cannot be written");
-    int complete = fwrite(TF_TensorData(tensor), 1, bytes, file) == bytes;
-    if (fclose(file) == 0 && complete && rename(temporary, path) == 0)
-        return 0;
-    remove(temporary);
-    return fail(BAD_USE, path, "cannot be written");
 }
 
 static int load(Program *program, const char *folder)

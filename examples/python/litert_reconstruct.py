@@ -14,6 +14,7 @@ import json
 import os
 import struct
 import sys
+import zipfile
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -57,14 +58,14 @@ def unit_vector(direction):
     return np.float32(direction / np.linalg.norm(direction))
 
 
-def runner(path, threads):
-    """What runs a file; its message names the file if it cannot be run."""
+def run(path, threads, **inputs):
+    """The outputs of a file, a dict; what the runtime says names the file."""
     try:
         interpreter = Interpreter(path, num_threads=threads)
-        return interpreter.get_signature_runner("serving_default")
+        return interpreter.get_signature_runner("serving_default")(**inputs)
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())
-        raise ValueError(f"{path}: damaged, {reason}") from error
+        raise ValueError(f"{path}: cannot be run, {reason}") from error
 
 
 def reconstruct(path, local_field, mask, voxel_size, b0_direction, threads=None):
@@ -101,7 +102,9 @@ def reconstruct(path, local_field, mask, voxel_size, b0_direction, threads=None)
     b0_direction = unit_vector(b0_direction)
     matrix_size = read_metadata(path)["matrix_size"]
     field, inside = pad(local_field, matrix_size)
-    outputs = runner(path, threads)(
+    outputs = run(
+        path,
+        threads,
         local_field=field[np.newaxis],
         mask=pad(mask, matrix_size)[0][np.newaxis],
         voxel_size=np.array([voxel_size], np.float32),
@@ -117,7 +120,7 @@ def load(path):
     """A volume of real numbers from a `.npy` file."""
     try:
         volume = np.load(path)
-    except (EOFError, ValueError):
+    except (EOFError, ValueError, MemoryError, zipfile.BadZipFile):
         volume = None
     if not isinstance(volume, np.ndarray) or volume.dtype.kind not in "biuf":
         raise ValueError(f"{path}: not a .npy file of real numbers")
@@ -148,6 +151,13 @@ def plain(word):
     return np.format_float_positional(number, trim="-") if number < 0 else word
 
 
+def thread_count(word):
+    """A number of threads; the runtime does not survive 100000."""
+    if not (word.isdecimal() and 1 <= int(word) <= 256):
+        raise argparse.ArgumentTypeError(f"expected 1 to 256, got {word!r}")
+    return int(word)
+
+
 def main():
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -156,7 +166,7 @@ def main():
     vector = {"type": float, "nargs": 3, "required": True}
     parser.add_argument("--voxel_size", **vector, help="mm")
     parser.add_argument("--b0_direction", **vector, help="in voxel axes")
-    parser.add_argument("--threads", type=int, choices=range(1, 257), metavar="N")
+    parser.add_argument("--threads", type=thread_count)
     options = parser.parse_args([plain(word) for word in sys.argv[1:]])
     if not options.output.endswith(".npy"):
         options.output += ".npy"

@@ -1,5 +1,6 @@
 """Keeps the newest version of a model loaded."""
 
+import contextlib
 import logging
 import threading
 from pathlib import Path
@@ -14,8 +15,12 @@ POLL_SECONDS = 1.0  # as TF-Serving
 
 def _files_in(folder):
     """What is in a folder, as far as size and time of change tell."""
-    stats = ((path, path.lstat()) for path in folder.rglob("*"))
-    return {path: (stat.st_size, stat.st_mtime_ns) for path, stat in stats}
+    files = {}
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # renamed by who copies it
+            stat = path.lstat()
+            files[path] = stat.st_size, stat.st_ctime_ns
+    return files
 
 
 class ModelStore:
