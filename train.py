@@ -1,11 +1,11 @@
 """Train SpiNet-QSM: `python train.py --flagfile=configs/quickstart.flags`."""
 
 import sys
-import zlib
 from pathlib import Path
 
-from datasets.loading import load_dataset, only_coarse, scans_of
+from datasets.loading import load_dataset, only_coarse
 from spinet_cli.script import run_script
+from spinet_cli.training_data import describe_data, describe_initial, describe_scans
 from spinet_cli.training_flags import as_flagfile, define_flags
 
 NO_DIFFERENCE = ("name", "dtype", "dropout", "initial_lambda", "initial_p")
@@ -104,40 +104,30 @@ def recipe_of(options, network):
         recompute_denoiser=options.recompute_denoiser,
         initial=describe_initial(network) if options.init_from else "random",
         scans=describe_scans(options),
+        measured_fields=options.measured_fields,
     )
 
 
-def describe_initial(network):
-    """What the weights to begin with are, in words."""
-    checksum = 0
-    for weight in network.get_weights():
-        checksum = zlib.crc32(weight.tobytes(), checksum)
-    return f"weights of checksum {checksum:08x}"
-
-
-def describe_data(options):
-    """What the network is trained and judged on, in words."""
-    return (
-        f"{options.train_fraction:g} of {options.dataset} with voxels from"
-        f" {options.least_voxel_size:g} mm on, and {options.validation_examples} of"
-        f" {options.validation}"
+def stored_examples(options, name, split, at_most=None):
+    """What a data set of these flags holds; see `load_dataset`."""
+    return load_dataset(
+        name,
+        options.data_dir,
+        split,
+        options.scans_dir,
+        at_most,
+        measured_fields=options.measured_fields > 0,
     )
-
-
-def describe_scans(options):
-    """What scans the data sets are of that the network is trained and judged on."""
-    names = (options.dataset, options.validation)
-    return " ".join(scans_of(name, options.data_dir) for name in names).strip()
 
 
 def load_data(options):
     """The stored examples for training and for validation of these flags."""
     if options.comparison:  # what is wrong with it is better known before the training
         for split in ("validation", "test"):
-            load_dataset(options.comparison, options.data_dir, split, options.scans_dir)
+            stored_examples(options, options.comparison, split)
     share = f"train[:{100 * options.train_fraction:g}%]"
     training, validation = (
-        load_dataset(name, options.data_dir, split, options.scans_dir, at_most)
+        stored_examples(options, name, split, at_most)
         for name, split, at_most in (
             (options.dataset, share, None),
             (options.validation, "validation", options.validation_examples),
@@ -190,11 +180,12 @@ def compare_with_classical_methods(options, noise=0.002):
 
     Args:
         options: `absl.flags.FlagValues`.
-        noise: float [ppm], of the fields. Defaults to 0.002.
+        noise: float [ppm], of simulated fields. Defaults to 0.002.
     """
     from spinet_tf.comparison import (
         compare,
         format_comparison,
+        measured_scans,
         simulated_scans,
         tuned_classical_methods,
         with_noise,
@@ -203,19 +194,19 @@ def compare_with_classical_methods(options, noise=0.002):
     from spinet_tf.reconstruct import Reconstructor
 
     folder = Path(options.run_dir)
-    tuning, test = (
-        simulated_scans(
-            load_dataset(
-                options.comparison, options.data_dir, split, options.scans_dir
-            ),
-            with_noise(noise),
-            seed,
-        )
-        for split, seed in (("validation", 1001), ("test", 1000))
-    )
+
+    def scans(split, seed):
+        stored = stored_examples(options, options.comparison, split)
+        if options.measured_fields:
+            return measured_scans(stored)
+        return simulated_scans(stored, with_noise(noise), seed)
+
+    tuning, test = scans("validation", 1001), scans("test", 1000)
     network = Reconstructor(load_model(folder / "last.keras"), options.precision)
     methods = {**tuned_classical_methods(tuning), "spinet": network}
-    print(f"\nHeld-out heads of {options.comparison}, field noise {noise:g} ppm")
+    simulated = f"field noise {noise:g} ppm"
+    fields = "measured fields" if options.measured_fields else simulated
+    print(f"\nHeld-out heads of {options.comparison}, {fields}")
     table = compare(methods, test, folder / "comparison.png")
     print(format_comparison(table, "spinet"))
     print(f"The picture is {folder / 'comparison.png'}")

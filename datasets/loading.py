@@ -8,13 +8,16 @@ from pathlib import Path
 import numpy as np
 
 NEEDED = {"susceptibility", "mask", "white_matter", "voxel_size"}
+MEASURED = {"local_field", "b0_direction"}
 RECORD = "scans.json"
 SCAN_SUFFIXES = (".nii", ".nii.gz", ".mat", ".json")
 
 # TensorFlow Datasets is imported in the functions: scripts tell of wrong flags first.
 
 
-def load_dataset(name, data_dir, split, scans_dir=None, at_most=None):
+def load_dataset(
+    name, data_dir, split, scans_dir=None, at_most=None, measured_fields=False
+):
     """A TFDS data set: of `datasets/`, built if it is missing, or a built folder.
 
     Args:
@@ -25,6 +28,7 @@ def load_dataset(name, data_dir, split, scans_dir=None, at_most=None):
         scans_dir: path of the user's scans, for a data set made of them. Defaults to
             None.
         at_most: int, examples of a whole split to read. Defaults to None: all.
+        measured_fields: bool, whether it must have these. Defaults to False.
 
     Returns:
         `tf.data.Dataset` of stored examples, in a fixed order.
@@ -42,9 +46,11 @@ def load_dataset(name, data_dir, split, scans_dir=None, at_most=None):
         builder = tfds.builder_from_directory(name)
     else:
         builder = _prepared(name, data_dir, scans_dir)
-    missing = NEEDED - set(builder.info.features)
+    needed = NEEDED | MEASURED if measured_fields else NEEDED
+    missing = needed - set(builder.info.features)
     if missing:
-        raise InputError(f"data set {name}: has no {', '.join(sorted(missing))}")
+        asked = "measured_fields: " if missing <= MEASURED else ""
+        raise InputError(f"{asked}data set {name}: has no {', '.join(sorted(missing))}")
     if at_most is not None and split in builder.info.splits:
         held = builder.info.splits[split].num_examples
         split = f"{split}[:{min(at_most, held)}]"

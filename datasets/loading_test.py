@@ -94,6 +94,15 @@ def test_a_full_disk(method, error, tmp_path, monkeypatch):
     assert len(load_dataset(name, tmp_path, "train"))
 
 
+def test_measured_fields_that_a_data_set_has_not(tmp_path):
+    name = "qsm_shapes/shapes_24"
+    with pytest.raises(InputError) as refused:
+        load_dataset(name, tmp_path, "train", measured_fields=True)
+    assert str(refused.value) == (
+        f"measured_fields: data set {name}: has no b0_direction, local_field"
+    )
+
+
 def test_tfds_builds_one_too(tmp_path):
     words = ("--config=shapes_24", f"--data_dir={tmp_path}")
     command = (Path(sys.executable).with_name("tfds"), "build", "datasets/qsm_shapes")

@@ -26,6 +26,14 @@ def define_flags():
     flags.DEFINE_float(
         "least_voxel_size", 0.0, "Leave out examples of finer voxels [mm].", 0.0
     )
+    flags.DEFINE_float(
+        "measured_fields",
+        0.0,
+        "Share of fields that are measured ones, of qsm_cosmos; the others are "
+        "simulated. Unless 0, validation and comparison are on measured ones.",
+        0.0,
+        1.0,
+    )
     flags.DEFINE_string(
         "init_from", None, "A .keras model to start from, its lambda and p too."
     )

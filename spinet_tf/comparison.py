@@ -1,4 +1,4 @@
-"""A network beside tuned classical methods, over simulated scans with known truth."""
+"""A network beside tuned classical methods, over scans with known truth."""
 
 import functools
 from collections import defaultdict
@@ -47,7 +47,23 @@ def simulated_scans(stored, errors, seed):
     Yields:
         `Scan`.
     """
-    for inputs, truth in validation_batches(stored, errors, seed):
+    return _scans(validation_batches(stored, errors, seed))
+
+
+def measured_scans(stored):
+    """Scans of stored examples with the fields that were measured.
+
+    Args:
+        stored: `tf.data.Dataset` of stored examples of `qsm_cosmos`, in a fixed order.
+
+    Yields:
+        `Scan`.
+    """
+    return _scans(validation_batches(stored, None, 0, measured_fields=1))
+
+
+def _scans(batches):
+    for inputs, truth in batches:
         first = tf.nest.map_structure(lambda x: x.numpy()[0], inputs)
         yield Scan(
             (

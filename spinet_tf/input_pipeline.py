@@ -1,4 +1,4 @@
-"""Training examples: stored susceptibility maps, local fields simulated on the fly.
+"""Streams of training and validation examples.
 
 The stream is a function of the seed and the position alone, so that a resumed
 training sees what an uninterrupted one would have seen.
@@ -10,79 +10,10 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from spinet_tf.errors import InputError
-from spinet_tf.field_simulation import Seeds, random_b0_direction, realistic_field
+from spinet_tf.training_example import make_example
 
 NO_BATCH = ("Cannot batch tensors", "Cannot add tensor to the batch")
 """How TensorFlow tells that volumes of a batch are of unlike sizes."""
-AXIS_ORDERS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
-
-
-def augment(volumes, voxel_size, seeds):
-    """Flip and swap the axes of volumes at random, and their voxel size with them.
-
-    B0 is drawn after this, in the new axes.
-
-    Args:
-        volumes: float32 `(x, y, z, volume)`. Axes of different lengths, where these are
-            known, are not swapped.
-        voxel_size: float32 `(3,)` [mm].
-        seeds: `Seeds`.
-
-    Returns:
-        The volumes and the voxel size.
-    """
-    shape = volumes.shape
-    orders = [
-        order for order in AXIS_ORDERS if [shape[i] for i in order] == [*shape[:3]]
-    ]
-    number = tf.cast(seeds.uniform(0.0, float(len(orders))), tf.int32)
-    order = tf.gather(orders, number)
-    volumes = tf.transpose(volumes, tf.concat([order, [3]], axis=0))
-    flipped = tf.concat([seeds.uniform(shape=(3,)) < 0.5, [False]], axis=0)
-    volumes = tf.raw_ops.Reverse(tensor=volumes, dims=flipped)
-    return tf.ensure_shape(volumes, shape), tf.gather(voxel_size, order)
-
-
-def make_example(stored, errors, seed, training):
-    """Inputs and target of the network from a stored example.
-
-    Args:
-        stored: dict of `susceptibility` float32 `(x, y, z)` [ppm], `mask` uint8,
-            `white_matter` uint8 (255 is a fraction of 1), `voxel_size` float32 `(3,)`
-            [mm].
-        errors: `FieldErrors`.
-        seed: integer `(2,)`.
-        training: bool; True also draws flips, axis swaps and voxel sizes.
-
-    Returns:
-        Inputs of `SpiNetQSM` without the batch axis, and the true susceptibility
-        float32 `(x, y, z, 1)` [ppm].
-    """
-    seeds = Seeds(seed)
-    voxel_size = stored["voxel_size"]
-    volumes = tf.stack(
-        [
-            stored["susceptibility"],
-            tf.cast(stored["mask"], tf.float32),
-            tf.cast(stored["white_matter"], tf.float32) / 255,
-        ],
-        axis=-1,
-    )
-    if training:
-        volumes, voxel_size = augment(volumes, voxel_size, seeds)
-        voxel_size *= tf.exp(seeds.uniform(-0.2, 0.2, (3,)))
-    susceptibility, mask, white_matter = tf.unstack(volumes, axis=-1)
-    b0_direction = random_b0_direction(seeds)
-    field = realistic_field(
-        susceptibility, mask, white_matter, voxel_size, b0_direction, errors, seeds
-    )
-    inputs = {
-        "local_field": field[..., tf.newaxis],
-        "mask": mask[..., tf.newaxis],
-        "voxel_size": voxel_size,
-        "b0_direction": b0_direction,
-    }
-    return inputs, susceptibility[..., tf.newaxis]
 
 
 class Share(NamedTuple):
@@ -103,7 +34,14 @@ WHOLE = Share(1, 0, 1)
 
 
 def training_stream(
-    stored, errors, batch_size, seed, start=0, shuffle=256, share=WHOLE
+    stored,
+    errors,
+    batch_size,
+    seed,
+    start=0,
+    shuffle=256,
+    share=WHOLE,
+    measured_fields=0.0,
 ):
     """An endless stream of batches for training.
 
@@ -115,13 +53,20 @@ def training_stream(
         start: int, batches to leave out at the beginning. Defaults to 0.
         shuffle: int, examples in the shuffle buffer. Defaults to 256.
         share: `Share`. Defaults to whole batches.
+        measured_fields: as in `make_example`. Defaults to 0.
 
     Returns:
         `tf.data.Dataset` of (inputs, truth) batches.
     """
 
     def finish(index, example):
-        return make_example(example, errors, tf.stack([seed, index]), training=True)
+        return make_example(
+            example,
+            errors,
+            tf.stack([seed, index]),
+            training=True,
+            measured_fields=measured_fields,
+        )
 
     # A pass has its own seed: with `reshuffle_each_iteration` the order would depend on
     # how many iterators were made before, which differs between strategies.
@@ -161,19 +106,26 @@ def sizes_that_batch(batch_size):
         ) from error
 
 
-def validation_batches(stored, errors, seed):
+def validation_batches(stored, errors, seed, measured_fields=0.0):
     """Each stored example once, with the same field every time.
 
     Args:
         stored: `tf.data.Dataset` of stored examples, in a fixed order.
         errors: `FieldErrors`.
         seed: int.
+        measured_fields: as in `make_example`. Defaults to 0.
 
     Returns:
         `tf.data.Dataset` of (inputs, truth) batches of one.
     """
 
     def finish(index, example):
-        return make_example(example, errors, tf.stack([seed, index]), training=False)
+        return make_example(
+            example,
+            errors,
+            tf.stack([seed, index]),
+            training=False,
+            measured_fields=measured_fields,
+        )
 
     return stored.enumerate().map(finish).batch(1).prefetch(1)

@@ -7,14 +7,9 @@ import tensorflow as tf
 from datasets.loading import only_coarse
 from spinet_tf.errors import InputError
 from spinet_tf.field_simulation import FieldErrors, Seeds
-from spinet_tf.input_pipeline import (
-    Share,
-    augment,
-    make_example,
-    training_stream,
-    validation_batches,
-)
+from spinet_tf.input_pipeline import Share, training_stream, validation_batches
 from spinet_tf.simulate import simulate_field
+from spinet_tf.training_example import make_example, random_turn, turned
 from tests.stored_examples import stored_examples
 
 COUNT, SIZE = 5, (12, 12, 12)
@@ -23,11 +18,22 @@ NO_ERRORS = FieldErrors(1e-9, 1e-9, 0, 0, 0, 0, 0, 0)
 
 @pytest.fixture(scope="module")
 def stored():
+    return make_stored(SIZE)
+
+
+def make_stored(size):
     rng = np.random.default_rng(0)
-    mask = np.zeros((COUNT, *SIZE), np.uint8)
+    mask = np.zeros((COUNT, *size), np.uint8)
     mask[:, 2:-2, 1:-2, 2:-3] = 1
     chi = 0.03 * mask * rng.standard_normal(mask.shape)
-    return stored_examples(chi, mask, 255 * mask, rng.uniform(0.5, 2, (COUNT, 3)))
+    sizes = rng.uniform(0.5, 2, (COUNT, 3))
+    directions = rng.standard_normal((COUNT, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    geometry = zip(chi, mask, sizes, directions, strict=True)
+    fields = [simulate_field(*example) for example in geometry]
+    return stored_examples(
+        *(chi, mask, 255 * mask, sizes), local_field=fields, b0_direction=directions
+    )
 
 
 def batches(dataset, count):
@@ -51,6 +57,25 @@ def test_stream_is_a_function_of_the_seed(stored):
     )
     assert_equal(first, again)
     assert np.abs(first[0]["local_field"] - other[0]["local_field"]).max() > 0
+
+
+@pytest.mark.parametrize("share", [0.3, 1.0])
+def test_share_of_measured_fields(stored, share):
+    """A measured field is turned only: what its voxels add up to is as stored."""
+    of_measured = [float(tf.reduce_sum(x["local_field"] ** 2)) for x in stored]
+
+    def is_measured(batch):
+        found = float(np.sum(batch["local_field"] ** 2))
+        return np.isclose(found, of_measured, rtol=1e-4).any()
+
+    stream = training_stream(stored, FieldErrors(), 1, 0, measured_fields=share)
+    found = [is_measured(batch) for batch in batches(stream, 100)]
+    assert abs(np.mean(found) - share) <= (0.1 if 0 < share < 1 else 0)
+    checked = validation_batches(stored, FieldErrors(), 0, measured_fields=share)
+    for example, batch in zip(stored, batches(checked, COUNT), strict=True):
+        same = np.array_equal(batch["local_field"][0, ..., 0], example["local_field"])
+        turned_to = np.array_equal(batch["b0_direction"][0], example["b0_direction"])
+        assert same == turned_to == (share > 0)
 
 
 @pytest.mark.parametrize("start", [1, 4, 7])
@@ -97,11 +122,16 @@ def test_every_example_is_seen_in_each_pass_and_never_twice_the_same(stored):
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_field_belongs_to_the_geometry(stored, training):
-    """Flips and swaps must turn the voxel sizes and B0 with the volume."""
-    for index, example in enumerate(stored):
+@pytest.mark.parametrize(("size", "measured"), [(12, 0), (11, 1)])
+def test_field_belongs_to_the_geometry(size, measured, training):
+    """Flips and swaps must turn the voxel sizes and B0 with the volume.
+
+    The highest frequency of an even size has no sign, so that a measured field cannot
+    be turned exactly with an oblique B0.
+    """
+    for index, example in enumerate(make_stored((size,) * 3)):
         seed = tf.constant([index, 3], tf.int64)
-        inputs, truth = make_example(example, NO_ERRORS, seed, training)
+        inputs, truth = make_example(example, NO_ERRORS, seed, training, measured)
         expected = simulate_field(
             truth.numpy()[..., 0],
             inputs["mask"].numpy()[..., 0],
@@ -117,14 +147,13 @@ def test_augmentation_reaches_every_orientation():
     voxel_size = tf.constant([1.0, 2.0, 3.0])
     seen = set()
     for number in range(400):
-        volume, turned = augment(
-            tf.constant(marked), voxel_size, Seeds(tf.constant([number, 0]))
-        )
-        volume = volume.numpy()[..., 0]
+        turn = random_turn(marked.shape, Seeds(tf.constant([number, 0])))
+        volume = turned(tf.constant(marked), turn).numpy()[..., 0]
+        size = tf.gather(voxel_size, turn.order).numpy()
         # The axis a mark lies on must carry the voxel size it came with.
         for value in (1, 2, 3):
             offset = np.argwhere(volume == value)[0] - 1
-            assert turned.numpy()[np.flatnonzero(offset)[0]] == value
+            assert size[np.flatnonzero(offset)[0]] == value
         seen.add(volume.tobytes())
     assert len(seen) == 48
 
@@ -145,7 +174,7 @@ def test_axes_of_different_lengths_are_not_swapped():
     voxel_size = tf.constant([1.0, 2.0, 3.0])
     orders = set()
     for number in range(30):
-        turned, size = augment(volumes, voxel_size, Seeds(tf.constant([number, 1])))
-        assert turned.shape == volumes.shape
-        orders.add(tuple(size.numpy()))
+        turn = random_turn(volumes.shape, Seeds(tf.constant([number, 1])))
+        assert turned(volumes, turn).shape == volumes.shape
+        orders.add(tuple(tf.gather(voxel_size, turn.order).numpy()))
     assert orders == {(1, 2, 3), (2, 1, 3)}

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from spinet_tf import input_pipeline
-from spinet_tf.input_pipeline import make_example, training_stream, validation_batches
+from spinet_tf import input_pipeline, training_example
+from spinet_tf.input_pipeline import training_stream, validation_batches
+from spinet_tf.training_example import make_example
 from tests.stored_examples import stored_examples
 from tests.test_field_simulation import NONE
 
@@ -24,7 +25,7 @@ def test_white_matter_is_a_fraction_and_lies_where_the_map_has_it(
     def show(susceptibility, mask, white_matter, *_):
         return white_matter
 
-    monkeypatch.setattr(input_pipeline, "realistic_field", show)
+    monkeypatch.setattr(training_example, "realistic_field", show)
     (one,) = example()
     for number in range(4):
         seed = tf.constant([number, 0], tf.int64)
@@ -34,7 +35,7 @@ def test_white_matter_is_a_fraction_and_lies_where_the_map_has_it(
 
 
 def test_geometry_is_drawn_for_each_example(monkeypatch):
-    monkeypatch.setattr(input_pipeline, "realistic_field", lambda chi, *_: chi)
+    monkeypatch.setattr(training_example, "realistic_field", lambda chi, *_: chi)
     (one,) = example()
     sizes, directions, turned = [], [], []
     for number in range(40):
@@ -52,7 +53,7 @@ def test_geometry_is_drawn_for_each_example(monkeypatch):
 
 
 def test_the_order_of_a_pass_depends_on_the_seed(monkeypatch):
-    def as_stored(stored, errors, seed, training):
+    def as_stored(stored, *_, **__):
         return {}, stored["susceptibility"]
 
     monkeypatch.setattr(input_pipeline, "make_example", as_stored)
@@ -68,7 +69,7 @@ def test_the_order_of_a_pass_depends_on_the_seed(monkeypatch):
 
 
 def test_validation_fields_are_of_the_seed_and_the_example(monkeypatch):
-    def its_seed(stored, errors, seed, training):
+    def its_seed(stored, errors, seed, training, **_):
         return seed, training
 
     monkeypatch.setattr(input_pipeline, "make_example", its_seed)

@@ -5,6 +5,7 @@ import pytest
 from absl import flags
 
 import train as script
+from spinet_cli import training_data
 from spinet_cli.training_flags import define_flags
 from spinet_tf import SpiNetQSM
 from spinet_tf.field_simulation import FieldErrors
@@ -84,7 +85,7 @@ def test_physics_and_precision_reach_the_network(options):
 
 
 def test_flags_reach_the_recipe(options, monkeypatch):
-    monkeypatch.setattr(script, "scans_of", lambda name, _: f"of {name}")
+    monkeypatch.setattr(training_data, "scans_of", lambda name, _: f"of {name}")
     given = options(
         *("--steps=12", "--steps_per_epoch=3", "--batch_size=2", "--warmup_steps=4"),
         *("--learning_rate=0.1", "--clip_norm=0.2", "--ema_momentum=0.3", "--seed=7"),
@@ -93,7 +94,7 @@ def test_flags_reach_the_recipe(options, monkeypatch):
         *("--anisotropy=0.014", "--smooth=0.015", "--gain=0.016"),
         *("--near_sources=0.017", "--coloured=0.018", "--recompute_denoiser"),
         *("--dataset=a/b", "--train_fraction=0.1", "--least_voxel_size=0.5"),
-        *("--validation=c/d", "--validation_examples=9"),
+        *("--validation=c/d", "--validation_examples=9", "--measured_fields=0.4"),
     )
     assert script.recipe_of(given, None) == Recipe(
         *(12, 3, 2, 0.1, 4, 0.2, 0.3),
@@ -101,22 +102,23 @@ def test_flags_reach_the_recipe(options, monkeypatch):
         FieldErrors(*(number / 1000 for number in range(11, 19))),
         *(7, "0.1 of a/b with voxels from 0.5 mm on, and 9 of c/d", True, "random"),
         scans="of a/b of c/d",
+        measured_fields=0.4,
     )
 
 
 def test_scans_of_both_data_sets_are_told(options, monkeypatch):
-    monkeypatch.setattr(script, "scans_of", lambda *given: " of ".join(given))
+    monkeypatch.setattr(training_data, "scans_of", lambda *given: " of ".join(given))
     words = ("--dataset=a", "--validation=b", "--data_dir=c")
-    assert script.describe_scans(options(*words)) == "a of c b of c"
-    monkeypatch.setattr(script, "scans_of", lambda *_: "")
-    assert script.describe_scans(options(*words)) == ""
+    assert training_data.describe_scans(options(*words)) == "a of c b of c"
+    monkeypatch.setattr(training_data, "scans_of", lambda *_: "")
+    assert training_data.describe_scans(options(*words)) == ""
 
 
 def test_flags_reach_the_data(options, monkeypatch):
     asked = []
 
-    def load(*arguments):
-        asked.append(arguments)
+    def load(*arguments, measured_fields):
+        asked.append((*arguments, measured_fields))
         return arguments[0]
 
     monkeypatch.setattr(script, "load_dataset", load)
@@ -125,9 +127,12 @@ def test_flags_reach_the_data(options, monkeypatch):
     words += ("--train_fraction=0.07", "--validation_examples=3")
     assert script.load_data(options(*words)) == ("a/b", "c/d")
     assert asked == [
-        ("a/b", "e", "train[:7%]", "f", None),
-        ("c/d", "e", "validation", "f", 3),
+        ("a/b", "e", "train[:7%]", "f", None, False),
+        ("c/d", "e", "validation", "f", 3, False),
     ]
+    asked.clear()
+    script.load_data(options(*words, "--measured_fields=0.1"))
+    assert [each[-1] for each in asked] == [True, True]
     training, _ = script.load_data(options(*words, "--least_voxel_size=0.5"))
     assert training == ("a/b", 0.5, "a/b")
     asked.clear()
@@ -197,12 +202,16 @@ def test_a_run_is_seeded_and_told(options, monkeypatch, capsys):
     assert "best                     12.346\n" in capsys.readouterr().out
 
 
-def test_the_comparison_is_on_heads_nothing_was_tuned_on(options, monkeypatch, capsys):
+@pytest.mark.parametrize("measured", [0.0, 0.5])
+def test_the_comparison_is_on_heads_nothing_was_tuned_on(
+    options, monkeypatch, capsys, measured
+):
     from spinet_tf import comparison, model_files, reconstruct
 
     compared = {}
-    monkeypatch.setattr(script, "load_dataset", lambda *a: f"{a[0]} {a[2]}")
+    monkeypatch.setattr(script, "load_dataset", lambda *a, **_: f"{a[0]} {a[2]}")
     monkeypatch.setattr(comparison, "simulated_scans", lambda *a: a)
+    monkeypatch.setattr(comparison, "measured_scans", lambda *a: a)
     monkeypatch.setattr(model_files, "load_model", lambda path: path.name)
     monkeypatch.setattr(reconstruct, "Reconstructor", lambda *a: a)
     monkeypatch.setattr(
@@ -215,10 +224,17 @@ def test_the_comparison_is_on_heads_nothing_was_tuned_on(options, monkeypatch, c
 
     monkeypatch.setattr(comparison, "compare", compare)
     monkeypatch.setattr(comparison, "format_comparison", lambda *a: "the table")
-    script.compare_with_classical_methods(options("--comparison=heads"))
+    given = options("--comparison=heads", f"--measured_fields={measured}")
+    script.compare_with_classical_methods(given)
     assert compared["spinet"] == ("last.keras", "float32")
     assert compared["tuned on"][0] == "heads validation"
     assert compared["scans"][0] == "heads test"
+    told = capsys.readouterr().out
+    assert "the table" in told
+    if measured:
+        assert compared["scans"] == ("heads test",)
+        assert "measured fields" in told
+        return
     assert compared["scans"][1].noise_low == compared["scans"][1].noise_high == 0.002
     assert compared["tuned on"][2] != compared["scans"][2]
-    assert "the table" in capsys.readouterr().out
+    assert "field noise 0.002 ppm" in told

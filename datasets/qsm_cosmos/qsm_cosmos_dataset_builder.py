@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow_datasets as tfds
 
+from .patch_field import PatchField
 from .patches import crop, patch_corners
 from .scan import Scan
 from .scan_folder import checked_scans, open_folder
@@ -72,8 +73,11 @@ def _patches(size: int, stride: int) -> CosmosConfig:
 class Builder(tfds.core.GeneratorBasedBuilder):
     """COSMOS maps with the measured fields; see README.md."""
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "First release."}
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES = {
+        "1.1.0": "A patch's field is without that of sources outside the patch.",
+        "1.0.0": "First release.",
+    }
     BUILDER_CONFIGS = [
         _patches(64, 32),
         _patches(48, 24),
@@ -127,13 +131,14 @@ def examples(name: str, scan: Scan, config: CosmosConfig) -> Iterator:
         Key and features of each example.
     """
     shape = config.shape or scan.mask.shape
+    field_of = PatchField(scan)
     for corner in config.corners(scan):
         mask = crop(scan.mask, corner, shape).astype(np.uint8)
         yield (
             "_".join(map(str, (name, *corner))),
             {
                 "susceptibility": crop(scan.susceptibility, corner, shape),
-                "local_field": crop(scan.local_field, corner, shape),
+                "local_field": field_of(corner, shape),
                 "mask": mask,
                 "white_matter": np.zeros_like(mask),
                 "voxel_size": scan.voxel_size,

@@ -1,5 +1,6 @@
 """The builder reads both layouts, keeps the physics, and keeps subjects apart."""
 
+import dataclasses
 import json
 import shutil
 
@@ -9,6 +10,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from datasets.qsm_cosmos import dummy_data_generation
+from datasets.qsm_cosmos.patches import crop
 from datasets.qsm_cosmos.qsm_cosmos_dataset_builder import (
     Builder,
     CosmosConfig,
@@ -131,10 +133,41 @@ def test_patches_are_where_their_keys_say(folder):
                 slice(int(start), int(start) + size)
                 for start, size in zip(corner, config.shape, strict=True)
             )
-            for feature in ("susceptibility", "local_field", "mask"):
+            for feature in ("susceptibility", "mask"):
                 whole = getattr(content, feature)[box]
                 np.testing.assert_array_equal(example[feature], whole)
         assert len(set(keys)) == len(keys) == 8
+
+
+def test_the_field_of_a_patch_is_that_of_its_own_sources(folder):
+    """But for what the map leaves unexplained, which stays."""
+    config = CosmosConfig(name="small", **SMALL)
+    rng = np.random.default_rng(0)
+    for scan in open_folder(folder, (1, 1, 1), (0, 0, 1)).scans("sub-01"):
+        content = scan.read()
+        errors = 1e-3 * content.mask * rng.standard_normal(content.mask.shape)
+        content = dataclasses.replace(
+            content, local_field=np.float32(content.local_field + errors)
+        )
+        for key, example in examples(scan.name, content, config):
+            corner = tuple(int(first) for first in key.rsplit("_", 3)[1:])
+            own = simulate_field(
+                *(example["susceptibility"], example["mask"]),
+                *(example["voxel_size"], example["b0_direction"]),
+            )
+            expected = own + crop(errors, corner, config.shape)
+            np.testing.assert_allclose(example["local_field"], expected, atol=1e-6)
+            measured = crop(content.local_field, corner, config.shape)
+            assert np.abs(measured - example["local_field"]).max() > 5e-3
+
+
+def test_the_field_of_a_volume_is_as_measured(folder):
+    config = CosmosConfig(name="volumes", shape=None)
+    (scan,) = open_folder(folder, (1, 1, 1), (0, 0, 1)).scans("sub-03")
+    content = scan.read()
+    content = dataclasses.replace(content, local_field=content.local_field * 3)
+    ((_, example),) = examples(scan.name, content, config)
+    np.testing.assert_array_equal(example["local_field"], content.local_field)
 
 
 def test_a_subject_is_in_one_split_only(folder, tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from datasets.qsm_cosmos import dummy_data_generation
-from datasets.qsm_cosmos.qsm_cosmos_dataset_builder import CosmosConfig
+from datasets.qsm_cosmos.qsm_cosmos_dataset_builder import Builder, CosmosConfig
 from datasets.qsm_cosmos.shared_by_tests import (
     SUBJECTS,
     anat,
@@ -26,7 +26,9 @@ def refused(scans, config="volumes"):
     data_dir = scans.parent / "data"
     with pytest.raises(InputError) as caught:
         build(scans, data_dir, config)
-    assert not [path for path in data_dir.rglob("*") if "1.0.0" in path.name]
+    assert not [
+        path for path in data_dir.rglob("*") if str(Builder.VERSION) in path.name
+    ]
     first, *lines = str(caught.value).split("\n")
     assert first.startswith(str(scans))
     return lines or [first]

@@ -52,6 +52,8 @@ class Recipe(NamedTuple):
         recompute_denoiser: bool, see `Trainer`; takes less memory and more time.
         initial: str, what the weights to begin with are. Defaults to nothing.
         scans: str, what scans the examples are of. Defaults to nothing.
+        measured_fields: float in [0, 1], see `spinet_tf.training_example.make_example`.
+            Defaults to 0.
     """
 
     steps: int
@@ -68,6 +70,7 @@ class Recipe(NamedTuple):
     recompute_denoiser: bool = False
     initial: str = ""
     scans: str = ""
+    measured_fields: float = 0.0
 
 
 def _optimizer(recipe):
@@ -161,7 +164,9 @@ def _train(network, stored, validation, recipe, folder, verbose, strategy, flagf
             with atomic_path(folder / "flags.txt") as temporary:
                 temporary.write_text(flagfile)
         keep_log_until(log, completed)
-        checked = validation_batches(validation, recipe.errors, recipe.seed)
+        checked = validation_batches(
+            validation, recipe.errors, recipe.seed, recipe.measured_fields
+        )
         loggers = [
             keras.callbacks.CSVLogger(log, append=True),
             keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False),
@@ -199,6 +204,7 @@ def _fit(trainer, stored, recipe, completed, callbacks, verbose, strategy):
             recipe.seed,
             start=completed * recipe.steps_per_epoch,
             share=share,
+            measured_fields=recipe.measured_fields,
         )
 
     if is_multi_worker(strategy):

@@ -1,0 +1,53 @@
+"""The local field of a patch, as if there were nothing outside of it."""
+
+import numpy as np
+
+from spinet_tf.simulate import simulate_field
+
+from .patches import Triple, crop
+from .scan import Scan
+
+
+class PatchField:
+    """Local fields of the patches of a scan, without that of sources outside a patch.
+
+    Sources outside a patch make a part of its field that nothing in the patch explains.
+    The map tells that part, but for what it leaves unexplained of the measured field:
+    that stays.
+
+    Args:
+        scan: the scan.
+    """
+
+    def __init__(self, scan: Scan):
+        self._scan = scan
+        self._explained = self._simulate(scan.susceptibility, scan.mask)
+
+    def __call__(self, corner: Triple, shape: Triple) -> np.ndarray:
+        """Gives the field of one patch.
+
+        Args:
+            corner: its first voxel.
+            shape: its matrix size.
+
+        Returns:
+            Float32 `(x, y, z)`, ppm, 0 outside the mask; as measured for the whole
+            volume.
+        """
+        scan = self._scan
+        chi, mask, measured, explained = (
+            crop(volume, corner, shape)
+            for volume in (
+                scan.susceptibility,
+                scan.mask,
+                scan.local_field,
+                self._explained,
+            )
+        )
+        own = explained if shape == scan.mask.shape else self._simulate(chi, mask)
+        return measured + (own - explained)
+
+    def _simulate(self, susceptibility, mask):
+        return simulate_field(
+            susceptibility, mask, self._scan.voxel_size, self._scan.b0_direction
+        )
