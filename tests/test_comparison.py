@@ -7,6 +7,7 @@ from spinet_tf.comparison import (
     Scan,
     compare,
     format_comparison,
+    measured_scans,
     tuned_classical_methods,
 )
 from spinet_tf.metrics_challenge import challenge_metrics
@@ -14,6 +15,7 @@ from spinet_tf.phantom import digital_head
 from spinet_tf.reconstruct import reconstruct_classical
 from spinet_tf.reconstruction import Reconstruction
 from spinet_tf.simulate import simulate_field
+from tests.stored_examples import stored_examples
 
 
 def scan(noise, seed=0):
@@ -84,3 +86,18 @@ def test_the_picture_has_a_row_for_every_method(tmp_path):
     methods = {"a": nearly_true(0.5), "b": nearly_true(0.9)}
     compare(methods, [scan(0.002)], tmp_path / "a.png")
     assert imread(tmp_path / "a.png").shape[0] > 1000
+
+
+def test_measured_scans_are_as_stored():
+    rng = np.random.default_rng(0)
+    shape = (2, 5, 6, 7)
+    chi, field = rng.standard_normal((2, *shape), np.float32)
+    mask = rng.integers(0, 2, shape)
+    geometry = {"voxel_size": [[1, 2, 3], [4, 5, 6]], "b0_direction": np.eye(3)[:2]}
+    stored = stored_examples(chi, mask, mask, local_field=field, **geometry)
+    for index, (inputs, truth) in enumerate(measured_scans(stored)):
+        expected = (field, mask, *geometry.values())
+        for found, wanted in zip(inputs, expected, strict=True):
+            np.testing.assert_array_equal(found, wanted[index])
+        np.testing.assert_array_equal(truth, chi[index])
+    assert index == 1

@@ -68,7 +68,7 @@ def test_share_of_measured_fields(stored, share):
         found = float(np.sum(batch["local_field"] ** 2))
         return np.isclose(found, of_measured, rtol=1e-4).any()
 
-    stream = training_stream(stored, FieldErrors(), 1, 0, measured_fields=share)
+    stream = training_stream(stored, FieldErrors(), 1, 1, measured_fields=share)
     found = [is_measured(batch) for batch in batches(stream, 100)]
     assert abs(np.mean(found) - share) <= (0.1 if 0 < share < 1 else 0)
     checked = validation_batches(stored, FieldErrors(), 0, measured_fields=share)

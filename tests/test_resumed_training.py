@@ -71,10 +71,11 @@ def test_a_checkpoint_comes_after_all_that_belongs_to_its_epoch(resumed):
 def test_fields_are_of_the_recipe(tmp_path, resumed):
     shutil.rmtree(tmp_path / "run")
     errors = FieldErrors(0.001, 0.002, 0.003)
-    seen, _ = resumed(errors=errors, seed=4, batch_size=2)
+    seen, _ = resumed(errors=errors, seed=4, batch_size=2, measured_fields=0.3)
     assert seen["stream"][0][1:] == (errors, 2, 4)
+    assert seen["stream"][1]["measured_fields"] == 0.3
     check = next(c for c in seen["callbacks"] if isinstance(c, Validation))
-    assert check.batches[0][1:] == (errors, 4)
+    assert check.batches[0][1:] == (errors, 4, 0.3)
 
 
 def test_what_a_training_that_goes_on_may_have_otherwise(resumed):
