@@ -6,6 +6,7 @@ import numpy as np
 
 from spinet_tf.evaluate import TABLES, format_number, mean_and_std
 from spinet_tf.metrics_challenge import inside_mask
+from spinet_tf.metrics_regions import regions_side_by_side
 from spinet_tf.page import paragraph, strong, table
 from spinet_tf.report_pictures import Planes, inside_histogram
 from spinet_tf.side_by_side import ERROR_WINDOW, MAP_WINDOW
@@ -47,7 +48,7 @@ def comparison_sections(maps, reference, mask, affine, voxel_size, results):
             inside_histogram(errors, mask),
         ],
     }
-    if next(iter(results.values()))["regions"]:
+    if regions_side_by_side(results.values()):
         sections["Regions"] = [_regions(results)]
     return sections
 
@@ -89,10 +90,10 @@ def mark_best(values, more_is_better, decimals):
 
 def _regions(results):
     rows = []
-    for regions in zip(*(r["regions"] for r in results.values()), strict=True):
+    for regions in regions_side_by_side(results.values()):
         cells = [mean_and_std(region, "reconstruction") for region in regions]
-        first = regions[0]
-        reference = mean_and_std(first, "reference")
-        rows.append((first["name"], first["voxels"], reference, *cells))
+        known = next(filter(None, regions))
+        reference = mean_and_std(known, "reference")
+        rows.append((known["name"], known["voxels"], reference, *cells))
     header = ("", "voxels", "reference", *results)
     return table(rows, header, "Mean ± standard deviation [ppm]")

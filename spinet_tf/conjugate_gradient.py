@@ -63,7 +63,8 @@ def conjugate_gradient(
     small enough, and stays as it is while others go on. A sample whose right side is
     zero is zero. A sample that cannot improve in this precision stops too: its
     residual has come down to rounding, or its curvature is no longer positive. Going
-    on would not be idle, it would in the end diverge.
+    on would not be idle, it would in the end diverge. Squares of norms must be numbers
+    of the dtype: in float32 a right side below 1e-19 counts as zero.
 
     Args:
         operator: callable, `(batch, ...)` to `(batch, ...)`; A, self-adjoint and

@@ -59,7 +59,7 @@ class ConsistentSusceptibility(NamedTuple):
         iterations: int32 `(batch,)`, solver iterations, summed over the steps.
         relative_residual: float `(batch,)`, of the last step's solve.
         trust: float `(batch, x, y, z, 1)`, T for what follows: what was given, or the
-            mask, where the layer does not look for outliers.
+            mask, where the layer does not look for outliers; None without a mask.
     """
 
     susceptibility: tf.Tensor
@@ -72,6 +72,9 @@ class ConsistentSusceptibility(NamedTuple):
 @keras.saving.register_keras_serializable(package="spinet_tf")
 class DataConsistency(keras.layers.Layer):
     """Fits a susceptibility to the field and to the denoiser's answer.
+
+    What it is called with is all of one float dtype. Its gradients are of first order
+    and reverse mode only.
 
     Args:
         mm_steps: int >= 1, majorization-minimization steps. Defaults to 1.
@@ -93,8 +96,8 @@ class DataConsistency(keras.layers.Layer):
             Defaults to None: y is known everywhere.
         emphasis: float > 0 `(batch, x, y, z // 2 + 1)` or `(1, ...)`, half spectrum of
             G. Defaults to None: what the field tells if the layer is adaptive, else 1.
-        trust: float `(batch, x, y, z, 1)`, T to begin with, as an earlier call gave it.
-            Defaults to None: the mask.
+        trust: float `(batch, x, y, z, 1)`, T to begin with, as an earlier call gave it;
+            taken with a mask only. Defaults to None: the mask.
 
     Returns:
         A `ConsistentSusceptibility`.
@@ -118,8 +121,10 @@ class DataConsistency(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
-        if mm_steps < 1:
-            raise ValueError(f"mm_steps must be at least 1. Received: {mm_steps=}")
+        if not isinstance(mm_steps, int) or mm_steps < 1:
+            raise ValueError(
+                f"mm_steps must be an integer, at least 1. Received: {mm_steps=}"
+            )
         self.mm_steps = mm_steps
         self.tolerance = tolerance
         self.max_iterations = max_iterations
@@ -191,5 +196,5 @@ class DataConsistency(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
-        penalty = keras.saving.deserialize_keras_object(config.pop("penalty"))
-        return cls(penalty=penalty, **config)
+        penalty = keras.saving.deserialize_keras_object(config["penalty"])
+        return cls(**{**config, "penalty": penalty})

@@ -7,12 +7,15 @@ import numpy as np
 from spinet_tf.errors import InputError
 from spinet_tf.figures import save_figure, three_planes
 from spinet_tf.metrics_challenge import challenge_metrics, inside_mask
-from spinet_tf.metrics_regions import region_errors, region_statistics
+from spinet_tf.metrics_regions import (
+    region_errors,
+    region_statistics,
+    regions_side_by_side,
+)
 from spinet_tf.metrics_release import release_metrics
+from spinet_tf.scan_geometry import check_voxel_size
 from spinet_tf.side_by_side import draw_side_by_side
-
-LINE = 100
-"""Characters of a line of a table."""
+from spinet_tf.text_table import align
 
 # Name, what a table calls it, whether less or more is better, and decimals.
 TABLES = {
@@ -65,8 +68,8 @@ def evaluate(reconstruction, reference, mask, segmentation=None):
         `spinet_tf.metrics_regions`; `regions`, its list of statistics, or [].
 
     Raises:
-        InputError: if shapes differ, the mask is empty, or the reference is zero
-            everywhere or not finite somewhere in the mask.
+        InputError: if shapes differ, the mask is empty, the reference is zero
+            everywhere or not finite somewhere in the mask, or one of them is complex.
     """
     reconstruction, reference, mask = map(np.asarray, (reconstruction, reference, mask))
     _check(reconstruction, reference, mask, segmentation)
@@ -103,17 +106,17 @@ def format_table(results):
             if any(value is not None for value in values):
                 cells = (format_number(value, decimals) for value in values)
                 rows.append((label, arrow, *cells))
-        blocks.append(_align(title, rows, headings=2))
-    first = next(iter(results.values()))
-    if first["regions"]:
-        rows = [("", "voxels", "reference", *results)]
-        for regions in zip(*(r["regions"] for r in results.values()), strict=True):
-            cells = [mean_and_std(regions[0], "reference")]
-            cells += [mean_and_std(region, "reconstruction") for region in regions]
-            narrow = (cell.replace(" ", "") for cell in cells)
-            rows.append((regions[0]["name"], str(regions[0]["voxels"]), *narrow))
+        blocks.append(align(title, rows, headings=2))
+    rows = [("", "voxels", "reference", *results)]
+    for regions in regions_side_by_side(results.values()):
+        known = next(filter(None, regions))
+        cells = [mean_and_std(known, "reference")]
+        cells += [mean_and_std(region, "reconstruction") for region in regions]
+        narrow = (cell.replace(" ", "") for cell in cells)
+        rows.append((known["name"], str(known["voxels"]), *narrow))
+    if len(rows) > 1:
         title = "Regions: mean ± standard deviation [ppm]"
-        blocks.append(_align(title, rows, headings=3))
+        blocks.append(align(title, rows, headings=3))
     return "\n\n".join(blocks)
 
 
@@ -136,12 +139,14 @@ def mean_and_std(region, which):
     """A region's mean and standard deviation [ppm] as text.
 
     Args:
-        region: dict, of `spinet_tf.metrics_regions.region_statistics`.
+        region: dict, of `spinet_tf.metrics_regions.region_statistics`, or None.
         which: "reference" or "reconstruction".
 
     Returns:
-        str.
+        str; "-" for no region.
     """
+    if region is None:
+        return "-"
     return f"{region[f'{which}_mean']:.4f} ± {region[f'{which}_std']:.4f}"
 
 
@@ -181,8 +186,13 @@ def write_side_by_side(path, maps, reference, mask, voxel_size):
         voxel_size: three floats [mm].
 
     Raises:
-        InputError: if shapes differ or the file cannot be written.
+        InputError: if there are no maps, shapes differ or the file cannot be written.
     """
+    if not maps or "reference" in maps:
+        raise InputError(f"maps: expected names, none of them reference, got {[*maps]}")
+    for chi in maps.values():
+        _check(*map(np.asarray, (chi, reference, mask)))
+    check_voxel_size(voxel_size)
     mask = np.asarray(mask) > 0
     maps = {name: inside_mask(chi, reference, mask)[0] for name, chi in maps.items()}
     reference = np.where(mask, reference, 0.0)
@@ -203,6 +213,11 @@ def _check(reconstruction, reference, mask, segmentation=None):
                 f"{name}: expected the reconstruction's shape {reconstruction.shape}, "
                 f"got {np.shape(volume)}"
             )
+    for name, volume in {"reconstruction": reconstruction, **others}.items():
+        if np.iscomplexobj(volume):
+            raise InputError(f"{name}: expected real numbers, got complex ones")
+    if segmentation is not None and not np.isfinite(segmentation)[mask > 0].all():
+        raise InputError("segmentation: expected integers in the mask, got NaN")
     inside = reference[mask > 0]
     if inside.size == 0:
         raise InputError("mask: expected a brain, got no voxel above 0")
@@ -213,31 +228,3 @@ def _check(reconstruction, reference, mask, segmentation=None):
         )
     if not inside.any():
         raise InputError("reference: expected a susceptibility map, got only zeros")
-
-
-def _align(title, rows, headings):
-    """A title and rows of text, the first column flush left and the others right.
-
-    The first `headings` columns are repeated where the others do not fit in a line.
-    """
-    columns = list(zip(*rows, strict=True))
-    widths = [max(len(cell) for cell in column) for column in columns]
-    columns = [
-        [cell.ljust(width) if k == 0 else cell.rjust(width) for cell in column]
-        for k, (column, width) in enumerate(zip(columns, widths, strict=True))
-    ]
-    heads, methods = columns[:headings], columns[headings:]
-    room = LINE - 1 - sum(len(column[0]) + 2 for column in heads)
-    parts, left = [], 0
-    for column in methods:
-        width = len(column[0]) + 2
-        if left < width:
-            parts.append(list(heads))
-            left = room
-        parts[-1].append(column)
-        left -= width
-    blocks = (
-        "\n".join(f" {'  '.join(row)}" for row in zip(*part, strict=True))
-        for part in parts
-    )
-    return f"{title}\n" + "\n\n".join(blocks)

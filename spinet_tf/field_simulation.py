@@ -90,6 +90,8 @@ def random_b0_direction(seeds):
 def smooth_noise(seeds, shape, correlation_length):
     """Gaussian noise smoothed by a Gaussian, of unit standard deviation.
 
+    Smoothed over more than the volume, nothing is left of it but zeros.
+
     Args:
         seeds: `Seeds`.
         shape: int `(3,)`.

@@ -46,7 +46,7 @@ def training_stream(
     """An endless stream of batches for training.
 
     Args:
-        stored: `tf.data.Dataset` of stored examples, in a fixed order.
+        stored: `tf.data.Dataset` of stored examples, in a fixed order, of known length.
         errors: `FieldErrors`.
         batch_size: int, of the whole batch.
         seed: int.

@@ -48,6 +48,8 @@ def sobel_gradients(volume):
 def loss_parts(susceptibility, truth, local_field, kernel, mask, unit):
     """The parts of the loss, each a mean over a sample's mask, then over the batch.
 
+    Edges reach a voxel beyond the mask: what they sum to there counts as well.
+
     Args:
         susceptibility: float `(batch, x, y, z, 1)` [ppm], reconstructed, masked.
         truth: like `susceptibility`, masked.

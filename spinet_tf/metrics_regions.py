@@ -8,7 +8,7 @@ import math
 import numpy as np
 from scipy.ndimage import binary_dilation
 
-from spinet_tf.metrics_challenge import demeaned_nrmse, inside_mask, linear_fit
+from spinet_tf.metrics_challenge import TINY, demeaned_nrmse, inside_mask, linear_fit
 
 REGION_NAMES = {
     1: "caudate nucleus",
@@ -106,6 +106,21 @@ def region_statistics(reconstruction, reference, mask, segmentation):
     return regions
 
 
+def regions_side_by_side(results):
+    """The regions of several evaluations against one reference.
+
+    Args:
+        results: list of what `spinet_tf.evaluate.evaluate` returned.
+
+    Returns:
+        list, by label, of lists of a region's statistics in each evaluation, or None
+        where it has none.
+    """
+    by_label = [{r["label"]: r for r in result["regions"]} for result in results]
+    labels = sorted(set().union(*by_label))
+    return [[regions.get(label) for regions in by_label] for label in labels]
+
+
 def _dgm_linearity(reconstruction, reference, labels):
     """|1 - slope| of the mean susceptibilities of the deep grey nuclei."""
     regions = [labels == label for label in DEEP_GREY_MATTER]
@@ -113,6 +128,8 @@ def _dgm_linearity(reconstruction, reference, labels):
     if len(regions) < 2:
         return math.nan
     reference_means = np.array([reference[region].mean() for region in regions])
+    if np.ptp(reference_means) ** 2 < TINY:
+        return math.nan
     means = np.array([reconstruction[region].mean() for region in regions])
     return float(abs(1 - linear_fit(reference_means, means)[0]))
 

@@ -25,6 +25,11 @@ class SpiNetQSM(keras.Model):
     The defaults are the network of the paper's figure: real, D_w = I - N_w. The
     published release is `channels=2, residual=False, dc_value=1/3`.
 
+    Gradients are of first order and reverse mode only. A batch has one scan at least:
+    drop what is left over where several devices share batches.
+    `spinet_tf.serving.saved_model` exports a network; `export` of Keras needs its
+    `input_signature`.
+
     Args:
         unrolls: int, 1 to 100. Defaults to 3.
         mm_steps: int, 1 to 100, majorization-minimization steps an unroll. Defaults

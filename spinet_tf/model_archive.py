@@ -112,7 +112,7 @@ def _check_weights(content):
     def check(name, item):
         if isinstance(item, h5py.Dataset) and not (
             not (item.is_virtual or item.external)
-            and item.dtype.kind == "f"
+            and item.dtype.kind in ("iuf" if name.startswith("optimizer/") else "f")
             and item.shape is not None
             and math.prod(item.shape) * item.dtype.itemsize <= len(content)
         ):

@@ -60,7 +60,10 @@ def save_model(model, path):
 
     Raises:
         InputError: the name ends otherwise, or the file cannot be written.
+        TypeError: the model is none of ours, which `load_model` would refuse.
     """
+    if not isinstance(model, SpiNetQSM):
+        raise TypeError(f"expected a SpiNet-QSM model, got {type(model).__name__}")
     if Path(path).suffix != ".keras":
         raise InputError(f"{path}: expected a name that ends in .keras")
     with atomic_path(path) as temporary:

@@ -25,6 +25,7 @@ from spinet_tf.nifti_header import (
     read_header,
     squeezed_shape,
 )
+from spinet_tf.scan_geometry import check_voxel_size
 from spinet_tf.volume import Volume
 
 MEGABYTE = 2**20
@@ -134,16 +135,20 @@ def write_volume(
     Args:
         path: .nii or .nii.gz file; written completely or not at all.
         data: real, `(x, y, z)`, the shape of `like`.
-        like: image whose affine and NIfTI codes the file gets.
+        like: image whose affine and NIfTI codes the file gets; an affine that a reader
+            would not find without a code gets "aligned".
         voxel_size: three edges [mm], needed if `like` has no affine. Defaults to None.
         description: text for the header, at most 79 ASCII characters are kept.
 
     Raises:
         InputError: if `path` cannot be written or has another suffix, or the voxel
             size is needed and not given.
-        ValueError: if `data` has another shape than `like`.
+        ValueError: if `data` has another shape than `like`, or is complex.
     """
     check_output_path(path)
+    data = np.asarray(data)
+    if np.iscomplexobj(data):
+        raise ValueError(f"data must be real, not {data.dtype}")
     if data.shape != like.data.shape:
         raise ValueError(f"data has shape {data.shape}, not {like.data.shape}")
     if like.affine is not None:
@@ -151,8 +156,10 @@ def write_volume(
         qform = like.affine if like.qform is None else like.qform
         image.set_qform(qform, like.qform_code)
         image.set_sform(like.affine, like.sform_code)
+        if not np.allclose(image.header.get_best_affine(), like.affine, atol=1e-3):
+            image.set_sform(like.affine, "aligned")
     elif voxel_size is not None:
-        affine = np.diag([*voxel_size, 1.0])
+        affine = np.diag([*check_voxel_size(voxel_size), 1.0])
         image = nibabel.Nifti1Image(data.astype(np.float32), affine)
         # It leads to no scanner's coordinates, which nibabel would have it say.
         image.set_qform(affine, 0)

@@ -58,16 +58,20 @@ def make_problem(inputs, dipole, channels=1, fill_outside=False):
         `Problem`.
 
     Raises:
-        ValueError: an input is missing, or of a shape that does not fit.
+        ValueError: an input is missing, complex, or of a shape that does not fit.
     """
     missing = [name for name in INPUTS if name not in inputs]
     if missing:
         raise ValueError(f"inputs: missing {', '.join(missing)}. Received: {[*inputs]}")
-    scan = {name: tf.cast(inputs[name], dipole.variable_dtype) for name in INPUTS}
+    scan = {name: tf.convert_to_tensor(inputs[name]) for name in INPUTS}
+    for name, values in scan.items():
+        if values.dtype.is_complex:
+            raise ValueError(f"{name}: expected real numbers. Received: {values.dtype}")
+    scan = {name: tf.cast(x, dipole.variable_dtype) for name, x in scan.items()}
     _check_shapes(scan)
     field, mask, voxel_size, b0_direction = scan.values()
-    if fill_outside:
-        field *= mask
+    if fill_outside:  # whatever is there, NaN too
+        field = tf.where(mask > 0, field, tf.zeros_like(field))
     if channels == 2:
         field = tf.pad(field, ((0, 0), (0, 0), (0, 0), (0, 0), (0, 1)))
     kernel = dipole.kernel(tf.shape(field)[1:4], voxel_size, b0_direction)

@@ -110,8 +110,8 @@ def check_scan(volume, mask, voxel_size, b0_direction, name="local_field"):
     Raises:
         InputError: one of them is something else.
     """
-    volume, mask = np.asarray(volume), np.asarray(mask)
-    if volume.ndim != 3:
+    volume, mask = _array(volume, name), _array(mask, "mask")
+    if volume.ndim != 3 or not volume.size:
         raise InputError(f"{name}: expected the axes (x, y, z), got {volume.shape}")
     if volume.dtype.kind not in "biuf":
         raise InputError(f"{name}: expected real numbers, got {volume.dtype}")
@@ -125,8 +125,15 @@ def check_scan(volume, mask, voxel_size, b0_direction, name="local_field"):
     if not (finite | ~inside).all():
         raise InputError(f"{name}: expected finite float32 values in the mask")
     for vector, called in ((voxel_size, "voxel_size"), (b0_direction, "b0_direction")):
-        values = np.asarray(vector)
+        values = _array(vector, called)
         if values.shape != (3,) or values.dtype.kind not in "iuf":
             raise InputError(f"{called}: expected three numbers, got {vector!r:.100}")
     check_voxel_size(voxel_size, "voxel_size")
     normalise_b0_direction(b0_direction, "b0_direction")
+
+
+def _array(values, name):
+    try:
+        return np.asarray(values)
+    except ValueError as error:  # lists of unlike lengths
+        raise InputError(f"{name}: expected an array, {error}") from error

@@ -14,6 +14,7 @@ from spinet_tf.available_memory import check_fits_in_memory
 from spinet_tf.reconstruction import data_consistency_error
 from spinet_tf.reconstruction_memory import format_size
 from spinet_tf.residual import field_residual
+from spinet_tf.scan_geometry import check_scan
 
 FINEST = 0.8
 """mm, no edge is made shorter: the least that the shipped weights saw at last."""
@@ -91,8 +92,10 @@ def reconstruct_thin(
         A `Reconstruction` on the grid of the field.
 
     Raises:
+        InputError: an argument is something else.
         OutOfMemory: the interpolated field does not fit.
     """
+    check_scan(local_field, mask, voxel_size, b0_direction)
     grid = ThinGrid(voxel_size)
     if max(grid.parts) == 1:
         return solve(local_field, mask, voxel_size, b0_direction)

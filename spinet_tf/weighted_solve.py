@@ -21,6 +21,8 @@ from spinet_tf.dipole_operator import (
 )
 from spinet_tf.fourier import FFT, matrix_size_of
 
+FIRST_ORDER = "the gradients of a solve have none themselves"
+
 
 class SolverSettings(NamedTuple):
     """How a solve is done; the forward and the backward solve share it.
@@ -170,7 +172,7 @@ def solve_weighted(terms, system, guess, settings):
     The preconditioner is the operator with the weights replaced by their mean, which
     is diagonal in k-space. Gradients are implicit: with u = A^-1 g, by the same solver
     with the same settings, a term S v has d(v) = S u, and d(W) = -(G u) (G d). They are
-    right as far as both solves have converged.
+    right as far as both solves have converged, and have no gradients themselves.
 
     Args:
         terms: list of `Filtered`.
@@ -195,12 +197,20 @@ def solve_weighted(terms, system, guess, settings):
             right_side = [Filtered(upstream, spectrum_of(upstream, transform))]
             u = _solve(right_side, posed, None, settings)
             product = emphasise(u) * emphasise(solved)
-            return -tf.reduce_sum(product, axis=-1, keepdims=True), *(
-                u.volume
-                if term.filter is None
-                else filter_volume(u.volume, term.filter, transform, u.spectrum)
-                for term in terms
+            gradients = (
+                -tf.reduce_sum(product, axis=-1, keepdims=True),
+                *(
+                    u.volume
+                    if term.filter is None
+                    else filter_volume(u.volume, term.filter, transform, u.spectrum)
+                    for term in terms
+                ),
             )
+            # A second derivative would miss what u owes to the weights.
+            return [
+                tf.raw_ops.PreventGradient(input=each, message=FIRST_ORDER)
+                for each in gradients
+            ]
 
         return tuple(solved), gradient
 

@@ -8,9 +8,9 @@ import pytest
 from matplotlib import image
 
 from spinet_tf.comparison_report import mark_best
-from spinet_tf.evaluate import LINE
 from spinet_tf.report_figures import histogram
 from spinet_tf.side_by_side import draw_side_by_side
+from spinet_tf.text_table import LINE
 from tests.browser import (
     click_shows_other_slices,
     is_shown,
