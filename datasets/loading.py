@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from datasets.scan_listing import list_scans
+
 NEEDED = {"susceptibility", "mask", "white_matter", "voxel_size"}
 MEASURED = {"local_field", "b0_direction"}
 RECORD = "scans.json"
-SCAN_SUFFIXES = (".nii", ".nii.gz", ".mat", ".json")
 
 # TensorFlow Datasets is imported in the functions: scripts tell of wrong flags first.
 
@@ -110,7 +111,7 @@ def _prepared(name, data_dir, scans_dir):
                 f"data set {name}: expected a folder of your scans as scans_dir, "
                 f"got {scans_dir}"
             )
-        scans = _listing(scans_dir)
+        scans = list_scans(scans_dir)
 
     # One that is there may be where nothing can be written, a lock neither.
     if not Path(builder.data_dir).exists():
@@ -153,18 +154,6 @@ def _build(name, data_dir, scans_dir, scans):
             if scans:
                 write_json(Path(builder.data_dir) / RECORD, scans)
     return builder
-
-
-def _listing(folder):
-    """Dict of every scan's files below a folder to their size and checksum."""
-    return {
-        path.relative_to(folder).as_posix(): [
-            path.stat().st_size,
-            zlib.crc32(path.read_bytes()),
-        ]
-        for path in sorted(Path(folder).rglob("sub-*"))
-        if path.name.endswith(SCAN_SUFFIXES) and path.is_file()
-    }
 
 
 def scans_of(name, data_dir):

@@ -12,7 +12,6 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from datasets import loading
 from datasets.loading import load_dataset, scans_of
 from datasets.qsm_cosmos import dummy_data_generation
 from datasets.qsm_cosmos.qsm_cosmos_dataset_builder import Builder as CosmosBuilder
@@ -157,15 +156,28 @@ def test_a_data_set_of_something_else(tmp_path):
         load_dataset(builder.data_dir, tmp_path, "train")
 
 
-def test_what_tells_scans_from_others(tmp_path):
-    names = {"sub-1.mat", "sub-1_a.json", "sub-1_a.nii", "sub-1_b.nii.gz"}
-    for name in (*names, "notes.json", "sub-1.txt"):
-        (tmp_path / name).write_text("1")
-    before = loading._listing(tmp_path)
-    assert set(before) == names
-    (tmp_path / "sub-1.mat").write_text("2")
-    after = loading._listing(tmp_path)
-    assert {name for name in names if before[name] != after[name]} == {"sub-1.mat"}
+def test_a_sidecar_of_all_subjects_that_changed_is_noticed(tmp_path):
+    scans, data = tmp_path / "scans", tmp_path / "data"
+    shutil.copytree(dummy_data_generation.FOLDER, scans)
+    sidecar = scans / "desc-local_fieldmap.json"
+    sidecar.write_text('{"MagneticFieldStrength": 3}')
+    load_dataset(NAME, data, "train", scans)
+    sidecar.write_text('{"MagneticFieldStrength": 7}')
+    with pytest.raises(InputError, match="was built from other scans than there are"):
+        load_dataset(NAME, data, "train", scans)
+
+
+def test_scans_behind_links_that_changed_are_noticed(tmp_path):
+    scans, data, elsewhere = (tmp_path / name for name in ("scans", "data", "all"))
+    shutil.copytree(dummy_data_generation.FOLDER, elsewhere)
+    scans.mkdir()
+    for subject in elsewhere.iterdir():
+        (scans / subject.name).symlink_to(subject)
+    load_dataset(NAME, data, "train", scans)
+    (changed,) = elsewhere.glob("sub-01/anat/*_mask.nii.gz")
+    changed.write_bytes(changed.read_bytes() + b"1")
+    with pytest.raises(InputError, match="was built from other scans than there are"):
+        load_dataset(NAME, data, "train", scans)
 
 
 def test_scans_are_recorded_of_what_is_built_here(tmp_path):
