@@ -9,8 +9,8 @@ from spinet_tf.field_units import FieldUnits, check_units, ppm_per_unit
 from spinet_tf.scan_geometry import check_voxel_size
 from spinet_tf.volume import Volume, check_field, check_same_grid
 
-# The standard deviation of a COSMOS map in the brain is about 0.03 ppm.
-SMALLEST_SPREAD, LARGEST_SPREAD = 1e-3, 1.0
+# ppm; the standard deviation of a COSMOS map in the brain is about 0.03.
+SMALLEST_SPREAD, LARGEST_SPREAD = 0.003, 0.3
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -67,7 +67,8 @@ def make_scan(
     if not SMALLEST_SPREAD <= spread <= LARGEST_SPREAD:
         raise InputError(
             f"{susceptibility.name}: the standard deviation in the mask is"
-            f" {spread:.3g}, expected about 0.03 ppm; is the map in ppm?"
+            f" {spread:.3g}, expected {SMALLEST_SPREAD:g} to {LARGEST_SPREAD:g} ppm;"
+            " is the map in ppm?"
         )
     chi = np.where(inside, chi - chi[inside].mean(dtype=np.float64), 0)
     return Scan(

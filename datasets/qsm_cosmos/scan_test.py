@@ -39,11 +39,11 @@ def test_a_subject_whose_name_begins_another(tmp_path):
     assert sorted(found) == ["sub-1.mat", "sub-1_run-2.mat"]
 
 
-@pytest.mark.parametrize("factor", [1e-3, 100])
+@pytest.mark.parametrize("factor", [1e-3, 0.08, 12, 100])
 def test_a_map_whose_contrast_is_none_of_a_brain(factor):
     rng = np.random.default_rng(0)
     chi, field = (0.03 * rng.standard_normal((8, 7, 6)) for _ in range(2))
-    with pytest.raises(InputError, match=r"chi: .*is the map in ppm\?"):
+    with pytest.raises(InputError, match=r"chi: .*expected 0\.003 to 0\.3 ppm; is the"):
         make_scan(
             Volume((factor * chi).astype("float32"), None, "chi"),
             Volume(field.astype("float32"), None, "field"),
