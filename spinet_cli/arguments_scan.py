@@ -5,6 +5,7 @@ from spinet_cli.arguments_serve import MODEL_NAME
 METHODS = ("spinet", "tkd", "tikhonov")
 FIELD_UNITS = ("ppm", "hz", "rad")
 PRECISIONS = ("float32", "bfloat16")
+MASK_THRESHOLD = "--mask-threshold"
 
 
 def add_report(parser):
@@ -32,7 +33,7 @@ def add_mask(parser, several=False):
 def add_mask_threshold(parser):
     """Add `--mask-threshold`."""
     parser.add_argument(
-        "--mask-threshold",
+        MASK_THRESHOLD,
         type=float,
         metavar="T",
         help="for a probability mask: inside is above T",

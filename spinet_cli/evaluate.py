@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from spinet_cli.arguments_scan import MASK_THRESHOLD
 from spinet_cli.method_names import method_names
 from spinet_cli.outputs import check_outputs
 from spinet_cli.provenance import check_report_path, provenance, recorded_warnings
@@ -123,7 +124,9 @@ def _read(arguments, names):
     """Everything that is read; warnings come when all can be used."""
     maps = [read_volume(path) for path in arguments.reconstruction]
     reference = read_volume(arguments.reference)
-    mask = read_mask(arguments.mask, arguments.mask_threshold)
+    mask = read_mask(
+        arguments.mask, arguments.mask_threshold, threshold_flag=MASK_THRESHOLD
+    )
     volumes = [*maps, reference, mask]
     labels = None
     if arguments.segmentation:

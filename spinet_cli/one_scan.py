@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 
+from spinet_cli.arguments_scan import MASK_THRESHOLD
 from spinet_cli.geometry import place_and_resolve
 from spinet_cli.outputs import check_outputs
 from spinet_cli.provenance import recorded_warnings
@@ -69,12 +70,14 @@ def read_scan(task, unrolls=0):
     check_outputs(task.outputs(unrolls), task.inputs())
     threshold = task.flags.mask_threshold
     field = read_volume(task.field)
-    mask = read_mask(task.mask, threshold)
+    mask = read_mask(task.mask, threshold, threshold_flag=MASK_THRESHOLD)
     check_same_grid(field, mask)
     field = check_field(field, mask)
     check_units(field.data[mask.data], *task.units, field.name)
     ppm = field.data * np.float32(ppm_per_unit(*task.units))
-    reference = read_reference(task.flags.reference, field, mask, threshold)
+    reference = read_reference(
+        task.flags.reference, field, mask, threshold, MASK_THRESHOLD
+    )
     field, *geometry = place_and_resolve(task.flags, field, mask, task.b0_direction)
     return Scan(dataclasses.replace(field, data=ppm), mask, *geometry, reference)
 

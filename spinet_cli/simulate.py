@@ -1,5 +1,6 @@
 """`spinet-qsm simulate`: a local field from a susceptibility map."""
 
+from spinet_cli.arguments_scan import MASK_THRESHOLD
 from spinet_cli.geometry import place_and_resolve
 from spinet_cli.outputs import check_outputs
 from spinet_tf.errors import InputError
@@ -32,7 +33,9 @@ def run(arguments):
     check_outputs([arguments.output], [arguments.susceptibility, arguments.mask])
 
     susceptibility = read_volume(arguments.susceptibility)
-    mask = read_mask(arguments.mask, arguments.mask_threshold)
+    mask = read_mask(
+        arguments.mask, arguments.mask_threshold, threshold_flag=MASK_THRESHOLD
+    )
     check_same_grid(susceptibility, mask)
     susceptibility, voxel_size, b0_direction = place_and_resolve(
         arguments, check_field(susceptibility, mask), mask

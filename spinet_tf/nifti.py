@@ -82,6 +82,7 @@ def read_mask(
     path: str | os.PathLike,
     threshold: float | None = None,
     binary_as_it_is: bool = False,
+    threshold_flag: str | None = None,
 ) -> Volume:
     """A brain mask from a file.
 
@@ -91,6 +92,8 @@ def read_mask(
             only 0 and 1.
         binary_as_it_is: whether the threshold is not for a file of 0 and 1. Defaults
             to False.
+        threshold_flag: the flag that sets the threshold, for the message of a mask that
+            needs one. Defaults to None: there is none.
 
     Returns:
         Volume with bool data.
@@ -111,10 +114,11 @@ def read_mask(
     if binary_as_it_is and binary.all():
         threshold = None
     if threshold is None and not binary.all():
+        needed = f"; a probability mask needs {threshold_flag}"
         raise InputError(
             f"{name}: a mask holds only 0 and 1, this has values from"
             f" {values.min():g} to {values.max():g} such as"
-            f" {values[~binary][0]:g}; a probability mask needs --mask-threshold"
+            f" {values[~binary][0]:g}{needed if threshold_flag else ''}"
         )
     inside = values > (0.5 if threshold is None else threshold)
     if not inside.any():

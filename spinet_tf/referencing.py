@@ -65,7 +65,11 @@ class Reference(NamedTuple):
 
 
 def read_reference(
-    choice: str, field: Volume, mask: Volume, threshold: float | None = None
+    choice: str,
+    field: Volume,
+    mask: Volume,
+    threshold: float | None = None,
+    threshold_flag: str | None = None,
 ) -> Reference:
     """The reference that a person chose.
 
@@ -75,6 +79,7 @@ def read_reference(
         mask: bool data `(x, y, z)`, the brain.
         threshold: voxels of the file above it are in the region, unless it holds only
             0 and 1. Defaults to None: it must hold only these.
+        threshold_flag: as for `read_mask`. Defaults to None.
 
     Returns:
         `Reference`.
@@ -87,7 +92,7 @@ def read_reference(
         return Reference(NONE, None, mask.data, None)
     if choice == MEAN:
         return Reference(MEAN, None, mask.data, mask.data)
-    volume = read_mask(choice, threshold, binary_as_it_is=True)
+    volume = read_mask(choice, threshold, True, threshold_flag)
     check_same_grid(field, volume)
     region = volume.data & mask.data
     inside, voxels = np.count_nonzero(region), np.count_nonzero(volume.data)

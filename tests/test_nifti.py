@@ -123,8 +123,9 @@ def test_mask_with_rounded_scaling(tmp_path):
 def test_probability_mask(tmp_path):
     path, data = mask_file(tmp_path, [0.25, 0.5, 0.75])
     message = refused(path, read_mask)
-    assert "values from 0 to 0.75 such as 0.25" in message
-    assert "--mask-threshold" in message
+    assert message.endswith("values from 0 to 0.75 such as 0.25")
+    told = refused(path, read_mask, threshold_flag="--cut")
+    assert told == f"{message}; a probability mask needs --cut"
     np.testing.assert_array_equal(read_mask(path, 0.5).data, data > 0.5)
     np.testing.assert_array_equal(read_mask(path, threshold=0).data, data > 0)
 

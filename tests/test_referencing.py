@@ -109,7 +109,11 @@ def test_probability_region(scan, flags, tmp_path):
         (~mask(), (20, 10), "csf.nii: the reference region lies outside the mask"),
         (region()[1:], (20, 10), r"csf.nii: shape \(.*\) differs from"),
         (region(), (0, 10), "csf.nii: the affine differs from that of"),
-        (0.3 * region(), (20, 10), "csf.nii: a mask holds only 0 and 1"),
+        (
+            0.3 * region(),
+            (20, 10),
+            "csf.nii: a mask holds only 0 and 1.*--mask-threshold$",
+        ),
     ],
 )
 def test_a_wrong_region(flags, tmp_path, monkeypatch, data, degrees, message):

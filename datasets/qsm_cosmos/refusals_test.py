@@ -89,6 +89,7 @@ def test_volumes_of_no_use_are_refused(folder, name, change, message):
     (line,) = refused(folder)
     assert f"sub-03/anat/{name}: " in line
     assert message in line
+    assert "--" not in line
 
 
 @pytest.mark.parametrize(
