@@ -1,7 +1,11 @@
 """Scans in MATLAB files, one a subject and orientation."""
 
 import dataclasses
+import functools
+import itertools
 import re
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from spinet_tf.errors import InputError
@@ -12,7 +16,7 @@ from spinet_tf.scan_geometry import normalise_b0_direction
 
 from .scan import Scan, make_scan
 
-_NAME = re.compile(r"(sub-[A-Za-z0-9]+)(_[\w-]+)?\.mat", re.ASCII)
+_NAME = re.compile(r"(sub-[A-Za-z0-9]+)(_[\w-]+)?\.(?i:mat)", re.ASCII)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +40,16 @@ class MatScan:
         """The file's name without its suffix."""
         return self.path.stem
 
+    @functools.cached_property
+    def told_voxel_size(self) -> tuple[float, float, float] | None:
+        """`voxel_size` of the file, None if it has none."""
+        return read_vector(self.path, "voxel_size")
+
+    @functools.cached_property
+    def told_b0_direction(self) -> tuple[float, float, float] | None:
+        """`B0_dir` of the file, None if it has none."""
+        return read_vector(self.path, "B0_dir")
+
     def read(self) -> Scan:
         """Reads and checks the file.
 
@@ -46,12 +60,12 @@ class MatScan:
         field = read_volume(f"{self.path}:phs")
         susceptibility = read_volume(f"{self.path}:cos")
         mask = read_mask(f"{self.path}:msk")
-        b0_direction = read_vector(self.path, "B0_dir") or self.b0_direction
+        b0_direction = self.told_b0_direction or self.b0_direction
         return make_scan(
             susceptibility=susceptibility,
             local_field=field,
             mask=mask,
-            voxel_size=read_vector(self.path, "voxel_size") or self.voxel_size,
+            voxel_size=self.told_voxel_size or self.voxel_size,
             b0_direction=normalise_b0_direction(b0_direction, f"{self.path}:B0_dir"),
             units=FieldUnits("ppm"),
         )
@@ -75,15 +89,19 @@ class MatFolder:
         """Names of the subjects, sorted.
 
         Raises:
-            InputError: if a file's name does not begin with a subject.
+            InputError: if a file's name does not begin with a subject, or two files
+                have one name.
         """
-        names = sorted(path.name for path in self.folder.glob("*.mat"))
+        names = [path.name for path in mat_files(self.folder)]
         strange = [name for name in names if not _NAME.fullmatch(name)]
         if strange:
             raise InputError(
                 f"{self.folder}: expected names such as sub-01_run-1.mat, got"
                 f" {', '.join(strange)}"
             )
+        for one, other in itertools.pairwise(sorted(names, key=str.lower)):
+            if Path(one).stem == Path(other).stem:
+                raise InputError(f"{self.folder}: {one} and {other}, keep one")
         return sorted({_NAME.fullmatch(name)[1] for name in names})
 
     def scans(self, subject: str) -> list[MatScan]:
@@ -95,12 +113,46 @@ class MatFolder:
         Returns:
             One scan a file.
         """
-        paths = sorted(self.folder.glob(f"{subject}*.mat"))
         return [
             MatScan(subject, path, self.voxel_size, self.b0_direction)
-            for path in paths
-            if _NAME.fullmatch(path.name)[1] == subject
+            for path in mat_files(self.folder)
+            if path.name.startswith(subject)
+            and _NAME.fullmatch(path.name)[1] == subject
         ]
+
+
+def mat_files(folder: Path) -> list[Path]:
+    """MATLAB files right in a folder, sorted.
+
+    Args:
+        folder: what holds them.
+
+    Returns:
+        Their paths, whether in small letters or in capitals.
+    """
+    return sorted(path for path in folder.glob("*") if path.suffix.lower() == ".mat")
+
+
+def warn_of_assumed_geometry(scans: Sequence[MatScan]) -> None:
+    """Warns once where files do not tell their geometry.
+
+    Args:
+        scans: of one folder.
+    """
+    first = scans[0]
+    size = "{:g} x {:g} x {:g} mm".format(*first.voxel_size)
+    direction = "{:g}, {:g}, {:g}".format(*first.b0_direction)
+    silent = {
+        f"voxel_size, {size} is assumed": [s.told_voxel_size for s in scans],
+        f"B0_dir, {direction} is assumed": [s.told_b0_direction for s in scans],
+    }
+    told = [
+        f"{values.count(None)} of {len(scans)} files have no {what}"
+        for what, values in silent.items()
+        if None in values
+    ]
+    if told:
+        warnings.warn(f"{first.path.parent}: {'; '.join(told)}", stacklevel=2)
 
 
 def read_vector(path: Path, name: str) -> tuple[float, float, float] | None:

@@ -100,7 +100,14 @@ def test_mat_files_that_do_not_tell_take_the_geometry_of_the_config(tmp_path):
         mat_voxel_size=(0.8, 0.9, 1.1),
         mat_b0_direction=(0, 3, 4),
     )
-    for rows in build(scans, tmp_path / "data", config).values():
+    with pytest.warns(UserWarning) as warned:
+        splits = build(scans, tmp_path / "data", config)
+    (told,) = [str(each.message) for each in warned if each.category is UserWarning]
+    assert told == (
+        f"{scans}: 4 of 4 files have no voxel_size, 0.8 x 0.9 x 1.1 mm is assumed;"
+        " 4 of 4 files have no B0_dir, 0, 3, 4 is assumed"
+    )
+    for rows in splits.values():
         for row in rows:
             np.testing.assert_allclose(row["voxel_size"], (0.8, 0.9, 1.1), rtol=1e-6)
             np.testing.assert_allclose(row["b0_direction"], (0, 0.6, 0.8), rtol=1e-6)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from spinet_tf.errors import InputError, ListedErrors
 
-from .mat_layout import MatFolder, MatScan
+from .mat_layout import MatFolder, MatScan, mat_files, warn_of_assumed_geometry
 from .nifti_layout import NiftiFolder, NiftiScan
 from .scan import Scan
 
@@ -33,7 +33,7 @@ def open_folder(
         layout
         for layout, found in (
             (NiftiFolder(folder), any(p.is_dir() for p in folder.glob("sub-*"))),
-            (MatFolder(folder, voxel_size, b0_direction), any(folder.glob("*.mat"))),
+            (MatFolder(folder, voxel_size, b0_direction), bool(mat_files(folder))),
         )
         if found
     ]
@@ -81,6 +81,8 @@ def checked_scans(
             f"{opened.folder}: these scans cannot be used, nothing was built:",
             list(lines),
         )
+    if isinstance(opened, MatFolder):
+        warn_of_assumed_geometry([scan for scans in found.values() for scan in scans])
     return found
 
 

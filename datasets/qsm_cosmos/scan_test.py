@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 
+from datasets.qsm_cosmos.dummy_data_generation import mat_arrays
 from datasets.qsm_cosmos.mat_layout import MatFolder
 from datasets.qsm_cosmos.scan import make_scan
+from datasets.qsm_cosmos.scan_folder import checked_scans, open_folder
+from datasets.qsm_cosmos.shared_by_tests import SUBJECTS, write_mat_layout
 from spinet_tf.errors import InputError
 from spinet_tf.field_units import FieldUnits
 from spinet_tf.volume import Volume
+from tests.mat_files import write_v5
 
 
 def test_what_is_outside_the_mask_counts_for_nothing():
@@ -37,6 +41,30 @@ def test_a_subject_whose_name_begins_another(tmp_path):
     folder = MatFolder(tmp_path, (1, 1, 1), (0, 0, 1))
     found = [scan.path.name for scan in folder.scans("sub-1")]
     assert sorted(found) == ["sub-1.mat", "sub-1_run-2.mat"]
+
+
+def test_names_in_capitals_are_read_too(tmp_path):
+    for name in ("sub-1.MAT", "sub-2.mat"):
+        (tmp_path / name).touch()
+    folder = open_folder(tmp_path, (1, 1, 1), (0, 0, 1))
+    assert folder.subjects() == ["sub-1", "sub-2"]
+    assert [scan.path.name for scan in folder.scans("sub-1")] == ["sub-1.MAT"]
+    (tmp_path / "sub-1.mat").touch()
+    with pytest.raises(InputError, match=r"sub-1\.MAT and sub-1\.mat, keep one"):
+        folder.subjects()
+
+
+def test_files_that_do_not_tell_their_geometry_are_counted(tmp_path, recwarn):
+    scans = write_mat_layout(tmp_path / "mat")
+    folder = MatFolder(scans, (1, 1, 1), (0, 0, 1))
+    splits = {"train": ["sub-01", "sub-03"]}
+    checked_scans(folder, splits, bool)
+    assert not recwarn
+    arrays = mat_arrays(SUBJECTS[2], "sub-03")
+    del arrays["voxel_size"]
+    write_v5(scans / "sub-03.mat", **arrays, voxelSize=(2, 2, 2))
+    with pytest.warns(UserWarning, match="mat: 1 of 3 files have no voxel_size, 1 x 1"):
+        checked_scans(folder, splits, bool)
 
 
 @pytest.mark.parametrize("factor", [1e-3, 0.08, 12, 100])
