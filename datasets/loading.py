@@ -27,7 +27,7 @@ def load_dataset(
         data_dir: path of the folder data sets are built in.
         split: what to read, in TFDS's words, such as "train[:10%]".
         scans_dir: path of the user's scans, for a data set made of them. Defaults to
-            None.
+            None, for one that is built already.
         at_most: int, examples of a whole split to read. Defaults to None: all.
         measured_fields: bool, whether it must have these. Defaults to False.
 
@@ -104,8 +104,9 @@ def _prepared(name, data_dir, scans_dir):
     from spinet_tf.errors import InputError
 
     builder = _own_builder(name, data_dir)
+    is_there = Path(builder.data_dir).exists()
     scans = None
-    if builder.MANUAL_DOWNLOAD_INSTRUCTIONS:
+    if builder.MANUAL_DOWNLOAD_INSTRUCTIONS and (scans_dir or not is_there):
         if not _has_files(scans_dir):
             raise InputError(
                 f"data set {name}: expected a folder of your scans as scans_dir, "
@@ -114,7 +115,7 @@ def _prepared(name, data_dir, scans_dir):
         scans = list_scans(scans_dir)
 
     # One that is there may be where nothing can be written, a lock neither.
-    if not Path(builder.data_dir).exists():
+    if not is_there:
         try:
             builder = _build(name, data_dir, scans_dir, scans)
         except (OSError, tf.errors.OpError, RuntimeError) as error:

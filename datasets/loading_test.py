@@ -174,6 +174,7 @@ def test_scans_behind_links_that_changed_are_noticed(tmp_path):
     for subject in elsewhere.iterdir():
         (scans / subject.name).symlink_to(subject)
     load_dataset(NAME, data, "train", scans)
+    assert len(load_dataset(NAME, data, "train")) == 2
     (changed,) = elsewhere.glob("sub-01/anat/*_mask.nii.gz")
     changed.write_bytes(changed.read_bytes() + b"1")
     with pytest.raises(InputError, match="was built from other scans than there are"):

@@ -29,6 +29,11 @@ def split_by_fractions(
         raise InputError(
             f"fractions: expected shares above 0 that add up to 1, got {fractions}"
         )
+    if len(subjects) < len(fractions):
+        raise InputError(
+            f"{len(subjects)} subjects ({', '.join(subjects)}) are too few: at least"
+            f" {len(fractions)} subjects are needed, one for each split"
+        )
     counts = [max(1, round(share * len(subjects))) for share in shares]
     counts[0] = len(subjects) - sum(counts[1:])
     if counts[0] < 1:

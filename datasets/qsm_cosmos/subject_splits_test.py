@@ -29,8 +29,15 @@ def test_unusable_fractions_are_refused():
     ):
         with pytest.raises(InputError, match="add up to 1"):
             split_by_fractions(SUBJECTS, fractions)
-    with pytest.raises(InputError, match="2 subjects .sub-01, sub-02. are too few"):
+    with pytest.raises(InputError) as refused:
         split_by_fractions(SUBJECTS[:2], FRACTIONS)
+    assert str(refused.value) == (
+        "2 subjects (sub-01, sub-02) are too few: at least 3 subjects are needed, one"
+        " for each split"
+    )
+    unlike = {"train": 0.02, "validation": 0.49, "test": 0.49}
+    with pytest.raises(InputError, match="fractions: 4 subjects .* are too few for"):
+        split_by_fractions(SUBJECTS[:4], unlike)
 
 
 def test_lists_are_taken_as_they_are():
