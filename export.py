@@ -6,6 +6,7 @@ from pathlib import Path
 
 from absl import flags
 
+from spinet_cli.path_flags import define_path
 from spinet_cli.script import run_script
 
 # TensorFlow is imported in the functions: the script tells of wrong flags first.
@@ -19,8 +20,8 @@ ONLY_FOR = {
 
 def define_flags():
     """Flags of the model and of what is written."""
-    flags.DEFINE_string("model", None, "A .keras model; default: the one that ships.")
-    flags.DEFINE_string(
+    define_path("model", None, "A .keras model; default: the one that ships.")
+    define_path(
         "output_dir",
         None,
         "DIR; SavedModels go to DIR/1, 2, ..., TFLite to DIR/tflite.",
@@ -38,7 +39,7 @@ def define_flags():
     flags.DEFINE_enum(
         "weights", "float32", ["float32", "float16"], "Of the TFLite files."
     )
-    flags.DEFINE_string(
+    define_path(
         "notes",
         None,
         "Markdown file to end the model card with.",

@@ -8,9 +8,6 @@ from spinet_cli.script import run_script
 from spinet_cli.training_data import describe_data, describe_initial, describe_scans
 from spinet_cli.training_flags import as_flagfile, define_flags
 
-NO_DIFFERENCE = ("name", "dtype", "dropout", "initial_lambda", "initial_p")
-"""What of a network its weights tell, or do not depend on."""
-
 
 def build_network(options):
     """The network of these flags, with the weights of `--init_from` if it is given.
@@ -24,9 +21,9 @@ def build_network(options):
     Raises:
         InputError: `--init_from` is not a model, or one of another size.
     """
+    from spinet_cli.initial_weights import take_weights
     from spinet_tf import DenoiserOnly, SpiNetQSM
     from spinet_tf.errors import InputError
-    from spinet_tf.model_files import load_model
     from spinet_tf.reconstruct import PRECISIONS
 
     try:
@@ -53,32 +50,8 @@ def build_network(options):
     except ValueError as error:  # the flags' names are those of its arguments
         raise InputError(str(error)) from error
     if options.init_from:
-        first = load_model(options.init_from)
-        weights = first.get_weights()
-        expected = [weight.shape for weight in network.get_weights()]
-        if [weight.shape for weight in weights] != expected:
-            raise InputError(
-                f"{options.init_from}: its network is of another size than these flags'"
-            )
-        network.set_weights(weights)
-        tell_differences(options.init_from, first, network)
+        take_weights(network, options.init_from)
     return network
-
-
-def tell_differences(path, first, network):
-    """Print the settings in which the network to start from differs.
-
-    Args:
-        path: path of its file.
-        first: the network of the file.
-        network: the one that is trained.
-    """
-    if type(first) is not type(network):
-        print(f"{path} is a {type(first).__name__}, this training has none")
-    own = network.get_config()
-    for name, value in first.get_config().items():
-        if name not in NO_DIFFERENCE and own.get(name, value) != value:
-            print(f"{path} has {name}={value}, this training {name}={own[name]}")
 
 
 def recipe_of(options, network):
@@ -149,14 +122,18 @@ def run(options, strategy):
         dict of the last logs and the best validation metric.
 
     Raises:
-        InputError: a flag does not fit the data or the other flags.
+        InputError: a flag does not fit the data or the other flags, or the run folder
+            cannot be written to.
         FloatingPointError: the training came to NaN.
     """
     import keras
 
+    from spinet_cli.run_dir import check_run_dir
     from spinet_tf.training.run import train
-    from spinet_tf.training.strategy import first_process_first
+    from spinet_tf.training.strategy import first_process_first, writes_files
 
+    if writes_files(strategy):
+        check_run_dir(options.run_dir)
     # The network first: building a data set draws from the same generators.
     keras.utils.set_random_seed(options.seed)
     with strategy.scope():

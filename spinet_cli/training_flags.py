@@ -2,24 +2,26 @@
 
 from absl import flags
 
+from spinet_cli.path_flags import define_path
+
 
 def define_flags():
     """Flags of the data, the network and the recipe."""
-    flags.DEFINE_string("run_dir", None, "Folder for checkpoints, logs and models.")
-    flags.DEFINE_string("data_dir", "data", "Folder the TFDS data sets are built in.")
-    flags.DEFINE_string("scans_dir", None, "Folder of your scans, for qsm_cosmos.")
-    flags.DEFINE_string(
+    define_path("run_dir", None, "Folder for checkpoints, logs and models.")
+    define_path("data_dir", "data", "Folder the TFDS data sets are built in.")
+    define_path("scans_dir", None, "Folder of your scans, for qsm_cosmos.")
+    define_path(
         "dataset",
         "qsm_brain/patches_64",
         "Training set: name/config of datasets/, or a folder TFDS has built.",
     )
-    flags.DEFINE_string(
+    define_path(
         "validation", "qsm_brain/heads_small", "Validation set, named likewise."
     )
     flags.DEFINE_integer(
         "validation_examples", 2, "How many of them, at most.", lower_bound=1
     )
-    flags.DEFINE_string(
+    define_path(
         "comparison", None, "Heads to compare with TKD and Tikhonov on at the end."
     )
     flags.DEFINE_float("train_fraction", 1.0, "Share of the training set.", 1e-6, 1.0)
@@ -34,7 +36,7 @@ def define_flags():
         0.0,
         1.0,
     )
-    flags.DEFINE_string(
+    define_path(
         "init_from", None, "A .keras model to start from, its lambda and p too."
     )
 
@@ -94,6 +96,12 @@ def define_flags():
         ["steps", "steps_per_epoch"],
         lambda f: f["steps"] % f["steps_per_epoch"] == 0,
         "steps must be a multiple of steps_per_epoch.",
+    )
+    losses = ["susceptibility_loss", "field_loss", "gradient_loss"]
+    flags.register_multi_flags_validator(
+        losses,
+        lambda f: max(f.values()) > 0,
+        f"one of {', '.join(losses)} must be above 0.",
     )
     flags.register_multi_flags_validator(
         ["noise_low", "noise_high"],

@@ -52,7 +52,7 @@ def script_flags(path):
     text = path.read_text()
     for module in re.findall(r"from ([\w.]+) import .*\bdefine_flags", text):
         text += (ROOT / f"{module.replace('.', '/')}.py").read_text()
-    names = re.findall(r'flags\.DEFINE_\w+\(\s*"(\w+)"', text)
+    names = re.findall(r'(?:flags\.DEFINE_\w+|define_path)\(\s*"(\w+)"', text)
     bools = re.findall(r'flags\.DEFINE_bool\(\s*"(\w+)"', text)
     found = {f"--{name}" for name in names + [f"no{name}" for name in bools]}
     return found | set(re.findall(r'add_argument\(\s*"(--[\w-]+)"', text))

@@ -146,6 +146,28 @@ def test_flags_are_passed_on(monkeypatch, tmp_path):
     assert given[0][:3] == (tmp_path, "bfloat16", 999)
 
 
+def test_a_tilde_is_the_home_folder():
+    code = (
+        "import export; from absl import flags; export.define_flags();"
+        "flags.FLAGS(['x', '--model=~/a', '--output_dir=~/b', '--notes=~/c']);"
+        "print(*(flags.FLAGS[name].value for name in ('model', 'output_dir', 'notes')))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "HOME": "/home/me"},
+        capture_output=True,
+        text=True,
+    )
+    assert found.stdout == "/home/me/a /home/me/b /home/me/c\n"
+
+
+def test_help_lists_all_flags():
+    listed = run_export("--help").stdout
+    for name in ("model", "output_dir", "notes", "format"):
+        assert f"  --{name}: " in listed
+
+
 def test_defaults():
     code = (
         "import export; from absl import flags; export.define_flags();"

@@ -11,6 +11,7 @@ import pytest
 from datasets.qsm_cosmos import dummy_data_generation
 from tests.conftest import ROOT
 
+LOSSES = ("susceptibility", "field", "gradient")
 RECIPES = sorted(set(ROOT.glob("configs/*.flags")) - {ROOT / "configs/export.flags"})
 
 
@@ -47,6 +48,10 @@ def assert_one_line(result, *words):
         (["--run_dir=x", "--strategy=magic"], ["strategy", "mirrored"]),
         (["--run_dir=x", "--steps=10", "--steps_per_epoch=4"], ["multiple"]),
         (["--run_dir=x", "--noise_low=0.01"], ["noise_low"]),
+        (
+            ["--run_dir=x", *(f"--{name}_loss=0" for name in LOSSES)],
+            ["susceptibility_loss, field_loss, gradient_loss must be above 0"],
+        ),
         (["--run_dir=x", f"--seed={2**32}"], ["seed", "4294967295"]),
         (["--run_dir=x", "more"], ["more"]),
         (["--flagfile=missing.flags", "--run_dir=x"], ["missing.flags"]),
@@ -62,19 +67,25 @@ def test_wrong_flags(arguments, words):
         (["--dataset=nowhere"], ["nowhere"]),
         (["--dataset=qsm_brain/nothing"], ["nothing"]),
         (["--init_from=missing.keras"], ["missing.keras"]),
-        (["--init_from=spinet_tf/weights/pretrained.keras"], ["another size"]),
+        (
+            ["--init_from=spinet_tf/weights/pretrained.keras", "--nobatch_norm"],
+            ["another size", "filters=16 blocks=4 rather than filters=4 blocks=1\n"],
+        ),
         (["--strategy=multi_worker"], ["TF_CONFIG"]),
+        (["--run_dir=/proc/none"], ["error: run_dir: /proc/none cannot be made, "]),
+        (["--run_dir=/dev/full"], ["error: run_dir: /dev/full cannot be made, "]),
     ],
 )
 def test_flags_that_do_not_fit(arguments, words, tmp_path):
     folders = [f"--run_dir={tmp_path / 'run'}", f"--data_dir={tmp_path}"]
     small = ["--filters=4", "--blocks=1"]
     assert_one_line(run_train(*folders, *small, *arguments), *words)
+    assert not list(tmp_path.iterdir())  # no data set, no run folder
 
 
 def test_help_lists_all_flags():
     source = (ROOT / "spinet_cli" / "training_flags.py").read_text()
-    defined = re.findall(r'DEFINE_\w+\(\s*"(\w+)"', source)
+    defined = re.findall(r'(?:DEFINE_\w+|define_path)\(\s*"(\w+)"', source)
     listed = re.findall(r"^  --(?:\[no\])?(\w+): ", run_train("--help").stdout, re.M)
     assert listed == sorted(defined)
     assert {"run_dir", "batch_norm"} < set(listed)

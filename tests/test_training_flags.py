@@ -6,7 +6,7 @@ from absl import flags
 
 import train as script
 from spinet_cli import training_data
-from spinet_cli.training_flags import define_flags
+from spinet_cli.training_flags import as_flagfile, define_flags
 from spinet_tf import SpiNetQSM
 from spinet_tf.field_simulation import FieldErrors
 from spinet_tf.losses import LossWeights
@@ -104,6 +104,24 @@ def test_flags_reach_the_recipe(options, monkeypatch):
         scans="of a/b of c/d",
         measured_fields=0.4,
     )
+
+
+def test_a_tilde_is_the_home_folder(options, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    paths = [
+        "run_dir",
+        "data_dir",
+        "scans_dir",
+        "dataset",
+        "validation",
+        "comparison",
+        "init_from",
+    ]
+    given = options(*(f"--{name}=~/{name}" for name in paths))
+    for name in paths:
+        assert given[name].value == f"/home/me/{name}"
+        assert f"--{name}=/home/me/{name}\n" in as_flagfile(given)
+    assert options("--dataset=a/b~c").dataset == "a/b~c"
 
 
 def test_scans_of_both_data_sets_are_told(options, monkeypatch):
