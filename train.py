@@ -6,7 +6,7 @@ from pathlib import Path
 from datasets.loading import load_dataset, only_coarse
 from spinet_cli.script import run_script
 from spinet_cli.training_data import describe_data, describe_initial, describe_scans
-from spinet_cli.training_flags import as_flagfile, define_flags
+from spinet_cli.training_flags import as_flagfile, define_flags, ema_momentum
 
 
 def build_network(options):
@@ -67,7 +67,7 @@ def recipe_of(options, network):
         learning_rate=options.learning_rate,
         warmup_steps=options.warmup_steps,
         clip_norm=options.clip_norm,
-        ema_momentum=options.ema_momentum,
+        ema_momentum=ema_momentum(options),
         loss_weights=LossWeights(
             options.susceptibility_loss, options.field_loss, options.gradient_loss
         ),

@@ -66,7 +66,13 @@ def define_flags():
     flags.DEFINE_float("learning_rate", 2e-3, "At its height.", lower_bound=0.0)
     flags.DEFINE_integer("warmup_steps", 100, "Of linear rise.", lower_bound=0)
     flags.DEFINE_float("clip_norm", 1.0, "Limit of the gradient's norm.", 1e-9)
-    flags.DEFINE_float("ema_momentum", 0.995, "Of the averaged weights.", 0, 0.9999)
+    flags.DEFINE_float(
+        "ema_momentum",
+        None,
+        "Of the averaged weights; unless given, 0 with --batch_norm, else 0.995.",
+        0,
+        0.9999,
+    )
     flags.DEFINE_bool(
         "recompute_denoiser",
         False,
@@ -108,6 +114,20 @@ def define_flags():
         lambda f: f["noise_low"] <= f["noise_high"],
         "noise_low must not be above noise_high.",
     )
+
+
+def ema_momentum(options):
+    """The momentum of the averaged weights; they do not go with batch normalisation.
+
+    Args:
+        options: `absl.flags.FlagValues`.
+
+    Returns:
+        float, 0 for no averages.
+    """
+    if options.ema_momentum is None:
+        return 0.0 if options.batch_norm else 0.995
+    return options.ema_momentum
 
 
 def as_flagfile(options):

@@ -38,6 +38,7 @@ def test_defaults_are_those_of_the_library(options):
     assert script.recipe_of(given, None) == Recipe(
         steps=20000,
         steps_per_epoch=200,
+        ema_momentum=0.0,
         initial="random",
         data="1 of qsm_brain/patches_64 with voxels from 0 mm on, and 2 of"
         " qsm_brain/heads_small",
@@ -46,6 +47,20 @@ def test_defaults_are_those_of_the_library(options):
     trained = {"initial_lambda": 0.06, "tolerance": 1e-3, "max_iterations": 10}
     assert config == {**library, **trained, "name": config["name"]}
     assert (given.strategy, given.init_from, given.comparison) == ("none", None, None)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("", 0.0),
+        ("--nobatch_norm", 0.995),
+        ("--batch_norm --ema_momentum=0.9", 0.9),
+        ("--nobatch_norm --ema_momentum=0", 0.0),
+    ],
+)
+def test_averages_and_batch_norm_go_together_on_demand_only(options, words, expected):
+    given = options(*words.split())
+    assert script.recipe_of(given, None).ema_momentum == expected
 
 
 @pytest.mark.parametrize(
