@@ -74,3 +74,23 @@ def flags(scan, tmp_path):
 @pytest.fixture
 def network_flags(scan, flags):
     return {**flags, "method": "spinet", "model": scan / "tiny.keras"}
+
+
+@pytest.fixture
+def options():
+    """Parses flags of `train.py` in this process, where they are not left behind."""
+    from absl import flags
+
+    from spinet_cli.training_flags import define_flags
+
+    before = set(flags.FLAGS)
+    define_flags()
+    ours = set(flags.FLAGS) - before
+
+    def parse(*words):
+        flags.FLAGS(["train.py", "--run_dir=x", *words])
+        return flags.FLAGS
+
+    yield parse
+    flags.FLAGS.remove_flag_values({name: None for name in ours})
+    flags.FLAGS.unparse_flags()

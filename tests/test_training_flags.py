@@ -2,33 +2,14 @@
 
 import numpy as np
 import pytest
-from absl import flags
 
 import train as script
 from spinet_cli import training_data
-from spinet_cli.training_flags import as_flagfile, define_flags
+from spinet_cli.training_flags import as_flagfile
 from spinet_tf import SpiNetQSM
 from spinet_tf.field_simulation import FieldErrors
 from spinet_tf.losses import LossWeights
-from spinet_tf.model_files import save_model
 from spinet_tf.training.run import Recipe
-
-
-@pytest.fixture
-def options():
-    """Parses flags of `train.py` in this process, where they are not left behind."""
-    before = set(flags.FLAGS)
-    define_flags()
-    ours = set(flags.FLAGS) - before
-
-    def parse(*words):
-        flags.FLAGS(["train.py", "--run_dir=x", *words])
-        return flags.FLAGS
-
-    yield parse
-    flags.FLAGS.remove_flag_values({name: None for name in ours})
-    flags.FLAGS.unparse_flags()
-
 
 SMALL = ("--filters=4", "--blocks=1")
 
@@ -171,39 +152,6 @@ def test_flags_reach_the_data(options, monkeypatch):
     asked.clear()
     script.load_data(options(*words, "--comparison=g/h"))
     assert [each[2] for each in asked[:2]] == ["validation", "test"]
-
-
-def test_a_training_starts_from_the_weights_it_is_given(options, tmp_path):
-    path = tmp_path / "first.keras"
-    first = SpiNetQSM(filters=4, blocks=1)
-    first.set_weights([np.full(w.shape, 0.3) for w in first.get_weights()])
-    save_model(first, path)
-    made = script.build_network(options(*SMALL, f"--init_from={path}"))
-    for a, b in zip(made.get_weights(), first.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-    given = options(f"--init_from={path}")
-    told = script.recipe_of(given, made).initial
-    assert script.recipe_of(given, first).initial == told
-    assert script.recipe_of(given, SpiNetQSM(filters=4, blocks=1)).initial != told
-
-
-def test_what_a_network_to_start_from_has_otherwise_is_told(options, tmp_path, capsys):
-    path = tmp_path / "first.keras"
-    given = (*SMALL, f"--init_from={path}", "--tolerance=1e-3", "--max_iterations=10")
-    first = {"filters": 4, "blocks": 1, "tolerance": 1e-3, "max_iterations": 10}
-    save_model(SpiNetQSM(**first, initial_p=1.2, dropout=0.1), path)
-    script.build_network(options(*given))
-    assert capsys.readouterr().out == ""
-    save_model(SpiNetQSM(**first, mm_steps=2, chi_std=0.02), path)
-    script.build_network(options(*given))
-    assert capsys.readouterr().out.splitlines() == [
-        f"{path} has mm_steps=2, this training mm_steps=1",
-        f"{path} has chi_std=0.02, this training chi_std=0.03",
-    ]
-    save_model(SpiNetQSM(**first, unrolls=1), path)
-    script.build_network(options(*given, "--nophysics"))
-    told = capsys.readouterr().out.splitlines()
-    assert told[0] == f"{path} is a SpiNetQSM, this training has none"
 
 
 def test_a_run_is_seeded_and_told(options, monkeypatch, capsys):
