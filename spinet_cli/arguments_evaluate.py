@@ -30,12 +30,14 @@ def add_evaluate(parser):
     parser.add_argument(
         "--segmentation",
         metavar="FILE",
-        help="integer labels, same grid; adds errors, and means of each region of 10 "
-        "voxels or more",
+        help="integer labels, same grid, as the QSM challenges number regions (1 "
+        "caudate to 16 calcification, docs/accuracy.md), not those of FreeSurfer; adds "
+        "errors, and means of each region of 10 voxels or more",
     )
     parser.add_argument(
         "--output-dir",
         metavar="DIR",
-        help="write metrics.json and metrics.png there; made if it does not exist",
+        help="write metrics.json (of several maps, by their labels) and metrics.png "
+        "there; made if it does not exist",
     )
     add_report(parser)

@@ -5,7 +5,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from spinet_cli.bids_dataset import prepare_dataset
+from spinet_cli.bids_dataset import check_dataset, prepare_dataset
 from spinet_cli.bids_plan import plan_scans
 from spinet_cli.bids_settings import other_settings
 from spinet_cli.each_scan import failure_line, report_failures, run_each
@@ -35,6 +35,7 @@ def run(arguments):
     tree = BidsTree(arguments.input)
     if dataset == tree.folder:
         raise InputError(f"{arguments.output}: is the input, expected another folder")
+    check_dataset(dataset, tree.folder)
     planned = plan_scans(tree, arguments, dataset)
     left = [scan for scan in planned if not _is_done(scan, arguments)]
     if not left:
@@ -92,13 +93,15 @@ def _tidy(scans, dataset):
 
 
 def _is_done(scan, arguments):
-    sidecar = scan.files and scan.files.read_sidecar(arguments.report)
+    sidecar = scan.files and scan.files.read_sidecar()
     if sidecar is None:
         return False
     note = f"{scan.name}: is done, {scan.files.output}"
     others = other_settings(scan, arguments, sidecar)
-    if others:
+    if others:  # another map must not take its place for want of a picture
         warnings.warn(f"{note}, but with {'; '.join(others)}", stacklevel=1)
-    else:
-        print(one_line(note), file=sys.stderr)
+        return True
+    if not scan.files.has_pictures(arguments.report):
+        return False
+    print(one_line(note), file=sys.stderr)
     return True

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 from spinet_tf import __version__
 from spinet_tf.atomic_write import atomic_path, made_folder, write_json
+from spinet_tf.bids_files import DESCRIPTION
 from spinet_tf.errors import InputError
 from spinet_tf.field_sidecar import read_json_object
 from spinet_tf.nifti import read_volume
 
 BIDS_VERSION = "1.10.0"
-DESCRIPTION = "dataset_description.json"
 README = """Susceptibility maps [ppm] by spinet-qsm, one for each local field.
 
 The pictures, and the reports if there are any, are in the folders `figures`.
@@ -36,18 +36,23 @@ class MapFiles(NamedTuple):
         """`Path` of the sidecar."""
         return self.output.with_name(self.output.name.replace(".nii.gz", ".json"))
 
-    def read_sidecar(self, report):
-        """What the sidecar says, if everything is there.
+    def has_pictures(self, report):
+        """Whether the picture is there, and the report if that is wanted.
 
         Args:
-            report: bool, whether the report belongs to it.
+            report: bool, whether it is.
 
         Returns:
-            dict; None if a file is missing, or map or sidecar cannot be read.
+            bool.
         """
-        others = [self.sidecar, self.picture, *([self.report] if report else [])]
-        if not all(map(os.path.isfile, others)):
-            return None
+        return all(map(os.path.isfile, [self.picture, *([self.report] * report)]))
+
+    def read_sidecar(self):
+        """What the sidecar says, if the map is there too.
+
+        Returns:
+            dict; None if map or sidecar cannot be read.
+        """
         try:
             read_volume(self.output)
             return read_json_object(self.sidecar)
@@ -103,6 +108,32 @@ def map_files(dataset, field):
     )
 
 
+def check_dataset(dataset, source):
+    """Check that the derivative, if it is there, is that of the dataset.
+
+    Args:
+        dataset: `Path` of the derivative.
+        source: `Path` of the dataset that is read.
+
+    Raises:
+        InputError: it is of another dataset, or of another kind.
+    """
+    path = dataset / DESCRIPTION
+    if not path.exists():
+        return
+    description = read_json_object(path)
+    if description.get("DatasetType") != "derivative":
+        raise InputError(f"{dataset}: expected a folder for a BIDS derivative")
+    links = description.get("DatasetLinks")
+    found = links.get("input") if isinstance(links, dict) else None
+    if found != source.as_uri():
+        raise InputError(
+            f"{dataset}: is not the derivative of {source}, its {DESCRIPTION} has the"
+            f" input {found}; take another folder, or, if the dataset was moved, remove"
+            " that file"
+        )
+
+
 def prepare_dataset(dataset, source):
     """Make the derivative's folder and write what tells of it, unless it is there.
 
@@ -111,14 +142,12 @@ def prepare_dataset(dataset, source):
         source: `Path` of the dataset that is read.
 
     Raises:
-        InputError: it cannot be written, or is a dataset of another kind.
+        InputError: it cannot be written.
     """
     with made_folder(dataset):
         description = dataset / DESCRIPTION
         if not description.exists():
             write_json(description, _description(source))
-        elif read_json_object(description).get("DatasetType") != "derivative":
-            raise InputError(f"{dataset}: expected a folder for a BIDS derivative")
         for name, text in ((".bidsignore", "figures\n"), ("README", README)):
             if not (dataset / name).exists():
                 with atomic_path(dataset / name) as temporary:

@@ -1,5 +1,6 @@
 """What there is to do in a BIDS dataset, and what cannot be done."""
 
+import warnings
 from collections import defaultdict
 from typing import NamedTuple
 
@@ -43,7 +44,8 @@ def plan_scans(tree, arguments, dataset):
         InputError: a label that the dataset has not, or nothing to reconstruct.
     """
     planned = []
-    for session in _chosen_sessions(tree, arguments):
+    chosen = _chosen_sessions(tree, arguments)
+    for session in chosen:
         fields = [field for field in tree.local_fields if field.session == session]
         if not fields:
             planned.append(PlannedScan(_name(session), problem="no local field"))
@@ -52,6 +54,13 @@ def plan_scans(tree, arguments, dataset):
             by_map[field.map_name].append(field)
         for same in by_map.values():
             planned.append(_plan(tree, arguments, dataset, same))
+    if arguments.session_label:
+        subjects = {subject for subject, _ in chosen}
+        for label in arguments.participant_label or ():
+            if label.removeprefix("sub-") not in subjects:
+                name = f"sub-{label.removeprefix('sub-')}"
+                told = f"{name}: has none of the sessions asked for"
+                warnings.warn(told, stacklevel=1)
     if not any(scan.files for scan in planned):
         raise InputError(
             f"{tree.folder}: no local field, expected such as"
@@ -71,6 +80,8 @@ def _plan(tree, arguments, dataset, fields):
         content, source = tree.metadata(field)
         default = FieldUnits(arguments.field_units, arguments.b0, arguments.te)
         sidecar = parse_sidecar(content, source, default)
+        if sidecar.units.units == "ppm" and "Units" not in content:
+            check_ppm(arguments, source)
         details = _bids_details(tree, field, mask, content, source, sidecar.units)
     except InputError as error:
         return PlannedScan(field.map_name, files, problem=str(error))
@@ -86,6 +97,23 @@ def _plan(tree, arguments, dataset, fields):
         bids=details,
     )
     return PlannedScan(field.map_name, files, task)
+
+
+def check_ppm(arguments, source):
+    """Check that nothing speaks against a field in ppm whose sidecars name no unit.
+
+    Args:
+        arguments: the parsed flags.
+        source: path, of the sidecar or the field.
+
+    Raises:
+        InputError: there are flags for fields in other units.
+    """
+    if arguments.b0 is not None or arguments.te is not None:
+        raise InputError(
+            f"{source}: names no Units, and --b0 and --te are not for a field in ppm;"
+            " give --field-units, or Units in the sidecar"
+        )
 
 
 def _bids_details(tree, field, mask, content, source, units):

@@ -3,6 +3,8 @@
 import contextlib
 from pathlib import Path
 
+import numpy as np
+
 from spinet_tf.pretrained import PRETRAINED
 
 
@@ -41,12 +43,23 @@ def _wanted(task, arguments, sidecar):
         "MagneticFieldStrength": task.units.b0,
         "EchoTime": task.units.te,
     }
+    if task.b0_direction is not None:
+        wanted["B0Direction"] = _same_direction(sidecar, task.b0_direction)
     if arguments.method == "spinet" and not (arguments.server or arguments.saved_model):
         wanted["Precision"] = arguments.precision
     # Without a voxel size, or with none that makes sense, nothing can be said.
     with contextlib.suppress(KeyError, TypeError, ValueError, ArithmeticError):
         wanted["VoxelParts"] = task.voxel_parts(sidecar["VoxelSize"])
     return wanted
+
+
+def _same_direction(sidecar, wanted):
+    """The sidecar's B0 direction if it is the wanted one but for rounding."""
+    found = sidecar.get("B0Direction")
+    with contextlib.suppress(TypeError, ValueError):
+        if np.allclose(found, wanted, atol=1e-5):
+            return found
+    return list(wanted)
 
 
 def _model_name(arguments):

@@ -20,6 +20,7 @@ from spinet_tf.evaluate import (
     write_comparison,
     write_side_by_side,
 )
+from spinet_tf.metrics_regions import REGION_NAMES
 from spinet_tf.nifti import read_mask, read_volume
 from spinet_tf.orientation import CanonicalAxes
 from spinet_tf.page import write_page
@@ -134,7 +135,7 @@ def _read(arguments, names):
         volumes.append(segmentation)
     _check_grids(volumes)
     if arguments.segmentation:
-        labels = _labels(segmentation)
+        labels = _labels(segmentation, mask.data)
     reference = check_field(reference, mask)
     for chi in maps:
         bad = np.count_nonzero(~np.isfinite(chi.data) & mask.data)
@@ -162,7 +163,7 @@ def _check_grids(volumes):
         check_same_grid(located, volume)
 
 
-def _labels(segmentation):
+def _labels(segmentation, mask):
     """The labels of a segmentation as integers."""
     labels = np.rint(segmentation.data)
     # NaN fails the comparisons too.
@@ -175,4 +176,12 @@ def _labels(segmentation):
             f"{segmentation.name}: expected integer labels below {LARGEST_LABEL}, found"
             f" {segmentation.data[wrong][0]:g}"
         )
-    return labels.astype(np.int32)
+    labels = labels.astype(np.int32)
+    unknown = sorted(set(np.unique(labels[mask]).tolist()) - {0, *REGION_NAMES})
+    if unknown:
+        warnings.warn(
+            f"{segmentation.name}: has labels that the QSM challenges have not, such as"
+            f" {unknown[0]}; those of another atlas get wrong names and errors",
+            stacklevel=2,
+        )
+    return labels

@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from spinet_tf.bids_files import find_files
+from spinet_tf.bids_files import DESCRIPTION, find_files
 from spinet_tf.errors import InputError
-from spinet_tf.field_sidecar import read_json_object
+from spinet_tf.field_sidecar import DIRECTION_KEYS, read_json_object
 from spinet_tf.nifti import NIFTI_SUFFIXES
 
 MAP_ENTITIES = (
@@ -77,7 +77,7 @@ class BidsTree:
 
     def __init__(self, folder: str | Path):
         self.folder = Path(os.path.realpath(folder))
-        paths, subjects = find_files(self.folder)
+        paths, folders = find_files(self.folder)
         files = list(filter(None, map(_parse, paths)))
         self._images = [
             file
@@ -86,8 +86,7 @@ class BidsTree:
         ]
         self._sidecars = [file for file in files if file.path.suffix == ".json"]
         self.local_fields = sorted(filter(_is_local_field, self._images))
-        found = {image.session for image in self._images}
-        found |= {(subject, "") for subject in subjects}
+        found = folders | {image.session for image in self._images}
         in_sessions = {subject for subject, session in found if session}
         fields = {field.session for field in self.local_fields}
         self.sessions = sorted(
@@ -170,6 +169,9 @@ class BidsTree:
     def metadata(self, image: BidsFile) -> tuple[dict, Path]:
         """What the sidecars of an image say, those nearest to it last.
 
+        Those of a dataset that its own dataset, such as a derivative, lies in do not
+        count.
+
         Args:
             image: such as one of `local_fields`.
 
@@ -179,17 +181,23 @@ class BidsTree:
         Raises:
             InputError: if one is not JSON.
         """
+        above = [p for p in image.path.parents if p.is_relative_to(self.folder)]
+        own = next((p for p in above if (p / DESCRIPTION).exists()), self.folder)
         sidecars = [
             file
             for file in self._sidecars
             if file.suffix == image.suffix
             and file.entities.items() <= image.entities.items()
             and image.path.is_relative_to(file.path.parent)
+            and file.path.is_relative_to(own)
         ]
         sidecars.sort(key=lambda file: (len(file.path.parts), len(file.entities)))
         content = {}
         for file in sidecars:
-            content |= read_json_object(file.path)
+            nearer = read_json_object(file.path)
+            if not nearer.keys().isdisjoint(DIRECTION_KEYS):  # by either name
+                content = {k: v for k, v in content.items() if k not in DIRECTION_KEYS}
+            content |= nearer
         return content, sidecars[-1].path if sidecars else image.path
 
     def name(self, path: Path) -> str:
@@ -200,6 +208,8 @@ class BidsTree:
 def _parse(path: Path) -> BidsFile | None:
     from ancpbids.utils import parse_bids_name
 
+    if path.name == "fieldmap-local.json":
+        return BidsFile(path, {"desc": "local"}, "fieldmap")
     if "_" not in path.name:  # A sidecar for all, such as localfield.json.
         return BidsFile(path, {}, path.stem)
     name = path.name.replace(*_NOT_BIDS)

@@ -7,8 +7,10 @@ from pathlib import Path
 from spinet_tf.errors import InputError
 from spinet_tf.small_files import read_bytes
 
+DESCRIPTION = "dataset_description.json"
 
-def find_files(folder: Path) -> tuple[list[Path], list[str]]:
+
+def find_files(folder: Path) -> tuple[list[Path], set[tuple[str, str]]]:
     """Find what is in a dataset.
 
     A folder that links lead to again is read once.
@@ -17,7 +19,8 @@ def find_files(folder: Path) -> tuple[list[Path], list[str]]:
         folder: the dataset, absolute.
 
     Returns:
-        Every file, and the labels of the subjects that have a folder.
+        Every file, and the labels of subject and session, the latter "" for a subject
+        itself, that have a folder.
 
     Raises:
         InputError: if there is no such folder, or its description cannot be read, or
@@ -47,8 +50,18 @@ def find_files(folder: Path) -> tuple[list[Path], list[str]]:
         raise InputError(
             f"{folder}: cannot be read as a BIDS dataset: {error}"
         ) from error
-    labels = set(map(_subject, folders)) - {None}
-    return paths, sorted(labels)
+    sessions = set(map(_session, folders)) - {None}
+    return paths, sessions
+
+
+def _session(folder: Path) -> tuple[str, str] | None:
+    """The labels of the subject or session whose folder it is."""
+    subject = _subject(folder)
+    if subject is not None:
+        return subject, ""
+    subject = _subject(folder.parent)
+    match = re.fullmatch("ses-([0-9A-Za-z]+)", folder.name)
+    return (subject, match[1]) if match and subject is not None else None
 
 
 def _subject(folder: Path) -> str | None:

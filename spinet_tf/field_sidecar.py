@@ -11,7 +11,7 @@ from spinet_tf.scan_geometry import normalise_b0_direction
 from spinet_tf.small_files import read_bytes
 
 PPM = FieldUnits()
-_DIRECTION_KEYS = ("B0Direction", "B0_dir")
+DIRECTION_KEYS = ("B0Direction", "B0_dir")
 LONGEST_SHOWN = 200
 
 
@@ -80,7 +80,10 @@ def parse_sidecar(content: dict, path: Path, default: FieldUnits = PPM) -> Field
     try:
         ppm_per_unit(*units)
     except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+        # By the names of the keys rather than those of arguments.
+        told = str(error).replace("b0: ", "MagneticFieldStrength, ", 1)
+        told = told.replace("te: ", "EchoTime, ", 1)
+        raise InputError(f"{path}: {told}") from error
     return FieldSidecar(_direction(content, path), units)
 
 
@@ -111,7 +114,7 @@ def _shortened(value: object) -> str:
 
 
 def _direction(content: dict, path: Path) -> tuple[float, float, float] | None:
-    key = next((key for key in _DIRECTION_KEYS if key in content), None)
+    key = next((key for key in DIRECTION_KEYS if key in content), None)
     if key is None:
         return None
     value = content[key]

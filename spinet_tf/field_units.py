@@ -24,7 +24,8 @@ LOOKS_LIKE = (
     (1e-4, "Tesla or a fraction of B0"),
     (LARGEST_FIELD, "ppm"),
     (3.0, "radians"),
-    (40.0, "Hz"),
+    (10.0, "Hz"),
+    (40.0, "Hz or ppb"),
     (math.inf, "ppb or rad/s"),
 )
 

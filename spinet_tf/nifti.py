@@ -59,7 +59,8 @@ def read_volume(path: str | os.PathLike) -> Volume:
     if os.path.isdir(file_name):
         raise InputError(f"{file_name}: expected a file, it is a folder")
     if not os.path.isfile(file_name):
-        raise InputError(f"{file_name}: no such file")
+        lost = ", it is a link that leads nowhere" * os.path.islink(file_name)
+        raise InputError(f"{file_name}: no such file{lost}")
     if not file_name.lower().endswith((*NIFTI_SUFFIXES, ".mat")):
         raise InputError(f"{file_name}: expected a .nii, .nii.gz or .mat file")
     try:

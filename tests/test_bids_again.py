@@ -89,3 +89,61 @@ def test_an_interrupt_leaves_no_empty_folders(small_tree, monkeypatch):
     tree, maps = small_tree
     assert bids(tree, maps, "--method=tkd").exit_code == 130
     assert not [path for path in maps.iterdir() if path.is_dir()]
+
+
+def test_a_map_of_another_method_is_left_though_a_report_is_missing(small_tree):
+    from tests.bids_tree import bids
+
+    tree, maps = small_tree
+    label = ("--participant-label", "1")
+    assert bids(tree, maps, "--method=tkd", *label).exit_code == 0
+    path = maps / "sub-1" / "anat" / "sub-1_Chimap.nii.gz"
+    before = path.read_bytes()
+    result = bids(tree, maps, "--method=tikhonov", *label, "--report")
+    assert result.exit_code == 0
+    assert "is done" in result.err and "Method tkd, not tikhonov" in result.err
+    assert path.read_bytes() == before
+
+
+def test_a_b0_direction_that_was_mended_is_told(small_tree):
+    from tests.bids_tree import TILTED, bids, put_json
+
+    tree, maps = small_tree
+    words = ("--method=tkd", "--participant-label", "1")
+    assert bids(tree, maps, *words).exit_code == 0
+    put_json(tree / "sub-1" / "anat" / "sub-1_localfield.json", B0Direction=TILTED)
+    result = bids(tree, maps, *words)
+    assert "B0Direction" in result.err and "not 0.0 and 0.6 and 0.8" in result.err
+    for path in maps.rglob("sub-1_*"):
+        path.unlink()
+    assert bids(tree, maps, *words).exit_code == 0
+    assert "but with" not in bids(tree, maps, *words).err
+
+
+def test_maps_of_another_dataset_are_not_taken_for_this_ones(small_tree):
+    from tests.bids_tree import bids, put_json
+    from tests.command_line import assert_one_line
+
+    tree, maps = small_tree
+    assert bids(tree, maps, "--method=tkd").exit_code == 0
+    moved = tree.rename(tree.with_name("moved"))
+    result = bids(moved, maps, "--method=tkd")
+    assert_one_line(result, f"is not the derivative of {moved}, its ")
+    assert tree.as_uri() in result.err
+    (maps / "dataset_description.json").unlink()
+    assert bids(moved, maps, "--method=tkd").exit_code == 0
+    # That of another program has no such link.
+    put_json(maps / "dataset_description.json", DatasetType="derivative")
+    assert_one_line(bids(moved, maps, "--method=tkd"), "has the input None")
+
+
+def test_a_field_in_ppm_for_want_of_a_unit_takes_no_flags_of_others(small_tree):
+    from tests.bids_tree import bids, put_json
+
+    tree, maps = small_tree
+    put_json(tree / "sub-2" / "anat" / "sub-2_localfield.json", Units="ppm")
+    result = bids(tree, maps, "--method=tkd", "--b0=3", "--te=0.02")
+    assert result.exit_code == 1
+    (line,) = [line for line in result.err.splitlines() if line.startswith("  sub-")]
+    assert "sub-1_localfield.nii: names no Units, and --b0 and --te are not" in line
+    assert (maps / "sub-2" / "anat" / "sub-2_Chimap.nii.gz").exists()

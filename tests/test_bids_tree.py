@@ -67,6 +67,43 @@ def test_which_sidecar_goes_first(tmp_path):
     assert nearest.name == "sub-1_run-1_localfield.json"
 
 
+def test_the_nearest_direction_goes_first_by_either_name(tmp_path):
+    tree = tree_of(
+        tmp_path,
+        "sub-1/anat/sub-1_localfield.nii",
+        localfield={"B0Direction": [0, 0, 1], "Units": "Hz"},
+        **{"sub-1__anat__sub-1_localfield": {"B0_dir": [0, 1, 0]}},
+    )
+    (field,) = tree.local_fields
+    assert tree.metadata(field)[0] == {"B0_dir": [0, 1, 0], "Units": "Hz"}
+
+
+@pytest.mark.parametrize(("described", "units"), [(True, "ppm"), (False, "Hz")])
+def test_a_dataset_inherits_nothing_of_the_one_it_lies_in(tmp_path, described, units):
+    sidecars = {
+        "fieldmap-local": {"Units": "Hz"},
+        "derivatives__a__fieldmap-local": {} if described else {"A": 1},
+    }
+    if described:
+        sidecars["derivatives__a__dataset_description"] = {"Name": "a"}
+        sidecars["derivatives__a__fieldmap-local"] = {"Units": "ppm"}
+    name = "derivatives/a/sub-1/anat/sub-1_fieldmap-local.nii"
+    tree = tree_of(tmp_path, name, **sidecars)
+    (field,) = tree.local_fields
+    content, nearest = tree.metadata(field)
+    assert content["Units"] == units
+    (tree.folder / "derivatives" / "a" / "fieldmap-local.json").unlink()
+    content, _ = type(tree)(tree.folder).metadata(field)
+    assert content == ({} if described else {"Units": "Hz"})
+
+
+def test_sessions_without_images_count(tmp_path):
+    (tmp_path / "sub-1" / "ses-b").mkdir(parents=True)
+    (tmp_path / "code" / "sub-2" / "ses-a").mkdir(parents=True)
+    tree = tree_of(tmp_path, "sub-1/ses-a/anat/sub-1_ses-a_localfield.nii")
+    assert tree.sessions == [("1", "a"), ("1", "b")]
+
+
 def test_a_field_beside_the_sessions(tmp_path):
     names = ("anat/sub-1", "ses-a/anat/sub-1_ses-a")
     tree = tree_of(tmp_path, *(f"sub-1/{name}_localfield.nii" for name in names))

@@ -103,6 +103,16 @@ def test_evaluation_per_region(scan, tmp_path):
     assert "grey matter" in result.out
 
 
+def test_labels_of_another_atlas_are_told(scan, tmp_path):
+    labels = np.full(SHAPE, 24, np.int16)
+    labels[:9] = 10
+    segmentation = write(tmp_path / "aseg.nii", labels)
+    result = evaluate(scan, segmentation=segmentation)
+    assert "aseg.nii: has labels that the QSM challenges have not, such as 24" in (
+        result.err
+    )
+
+
 def test_evaluation_of_the_truth(scan, tmp_path):
     flags = {"reconstruction": scan / "chi.nii.gz", "output_dir": tmp_path}
     result = evaluate(scan, **flags)

@@ -194,8 +194,12 @@ def test_config_round_trip():
     assert (copy.mm_steps, copy.tolerance, copy.max_iterations) == (2, 1e-5, 17)
     assert copy.adaptive
     assert float(copy.penalty.p) == pytest.approx(1.1)
-    with pytest.raises(ValueError, match="mm_steps=0"):
-        DataConsistency(mm_steps=0)
+    config = layer.get_config()
+    for _ in range(2):
+        assert DataConsistency.from_config(config).get_config() == layer.get_config()
+    for steps in (0, 1.5):
+        with pytest.raises(ValueError, match=f"mm_steps={steps}"):
+            DataConsistency(mm_steps=steps)
 
 
 def test_lambda_and_p_may_be_of_another_dtype_than_the_field():

@@ -99,3 +99,18 @@ def test_integer_voxel_sizes():
     b = [[0.0, 0.6, 0.8]]
     found = dipole_kernel((6, 5, 4), [[1, 1, 2]], b)
     np.testing.assert_array_equal(found, dipole_kernel((6, 5, 4), [[1.0, 1.0, 2.0]], b))
+
+
+@pytest.mark.parametrize("length", [1e-30, 1e-15, 1e15, 1e30])
+def test_b0_may_be_as_long_as_float32_holds(length):
+    b0 = np.array([[0.0, 0.6, 0.8]])
+    expected = dipole_kernel((5, 6, 7), [[1.0, 1, 2]], b0)
+    found = dipole_kernel((5, 6, 7), [[1.0, 1, 2]], length * b0)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_no_b0_gives_no_kernel():
+    b0 = [[0.0, 0, 1], [0.0, 0, 0]]
+    kernel = dipole_kernel((5, 6, 7), [[1.0, 1, 2]] * 2, b0).numpy()
+    assert np.isfinite(kernel[0]).all()
+    assert np.isnan(kernel[1]).sum() == kernel[1].size - 1  # all but D(0)

@@ -1,5 +1,6 @@
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from spinet_tf.evaluate import (
     evaluate,
     format_table,
     write_comparison,
+    write_side_by_side,
 )
 from spinet_tf.metrics_challenge import challenge_metrics
 from spinet_tf.metrics_regions import region_errors, region_statistics
@@ -151,3 +153,35 @@ def test_all_zero_reconstruction_is_all_error(head):
     assert result["challenge"]["nrmse"] == pytest.approx(100)
     assert result["challenge"]["correlation"] == 0
     assert result["challenge"]["coverage"] == 0
+
+
+def test_table_of_evaluations_with_and_without_regions(head, reconstruction, result):
+    bare = evaluate(reconstruction, head.susceptibility, head.mask)
+    for results in ({"a": result, "b": bare}, {"b": bare, "a": result}):
+        table = format_table(results)
+        (line,) = re.findall(r"^ caudate nucleus .*$", table, re.MULTILINE)
+        assert line.split().count("-") == 1
+
+
+def test_what_side_by_side_cannot_show(tmp_path, head, reconstruction):
+    path = tmp_path / "a.png"
+    others = head.susceptibility, head.mask, head.voxel_size
+    for maps, message in (
+        ({}, "maps"),
+        ({"reference": reconstruction}, "maps"),
+        ({"a": reconstruction[1:]}, "shape"),
+    ):
+        with pytest.raises(InputError, match=message):
+            write_side_by_side(path, maps, *others)
+    with pytest.raises(InputError, match="edges"):
+        write_side_by_side(path, {"a": reconstruction}, *others[:2], (1, 0, 1))
+    assert not path.exists()
+
+
+def test_complex_maps_and_labels_that_are_none(head, reconstruction):
+    others = head.susceptibility, head.mask
+    with pytest.raises(InputError, match="reconstruction: .* real"):
+        evaluate(reconstruction + 1j, *others)
+    labels = np.where(head.mask > 0, np.nan, 0)
+    with pytest.raises(InputError, match="segmentation: .* NaN"):
+        evaluate(reconstruction, *others, labels)

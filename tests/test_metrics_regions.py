@@ -171,3 +171,11 @@ def test_a_nucleus_outside_the_mask_does_not_count():
         metrics = region_errors(reconstruction, reference, mask, labels)
         slopes.append(metrics["dgm_linearity"])
     assert slopes == pytest.approx([1, 1, math.nan], nan_ok=True)
+
+
+def test_one_susceptibility_in_all_nuclei_has_no_slope():
+    labels = np.ones((6, 6, 6), int)
+    labels[3:] = 2
+    chi = np.full(labels.shape, 0.1)
+    errors = region_errors(chi, chi, np.ones_like(labels), labels)
+    assert np.isnan(errors["dgm_linearity"])

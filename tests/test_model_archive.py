@@ -5,6 +5,7 @@ import json
 import zipfile
 
 import h5py
+import keras
 import numpy as np
 import pytest
 
@@ -144,4 +145,24 @@ def test_weights_that_are_none(refused, members):
 def test_a_name_that_could_not_be_read_again_is_not_written(name, tmp_path):
     with pytest.raises(InputError, match=f"{name}: expected a name that ends in .ker"):
         save_model(SpiNetQSM(filters=2, blocks=1, unrolls=1), tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_that_was_compiled_and_fitted(tmp_path):
+    model = SpiNetQSM(filters=2, blocks=1, unrolls=1)
+    model.compile("adam", "mae")
+    field = np.ones((1, 6, 6, 6, 1), np.float32)
+    inputs = {"local_field": field, "mask": field}
+    inputs |= {"voxel_size": np.ones((1, 3)), "b0_direction": [[0.0, 0.0, 1.0]]}
+    inputs = {name: np.float32(value) for name, value in inputs.items()}
+    model.fit(inputs, field, verbose=0)
+    save_model(model, tmp_path / "a.keras")
+    again = load_model(tmp_path / "a.keras")
+    for found, expected in zip(again.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_model_that_could_not_be_read_again_is_not_written(tmp_path):
+    with pytest.raises(TypeError, match="Sequential"):
+        save_model(keras.Sequential(), tmp_path / "a.keras")
     assert not list(tmp_path.iterdir())

@@ -123,3 +123,22 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path, monkeypatch, error, rais
             f"{tmp_path / 'chi.nii'}: cannot be written, No space left on device"
         )
     assert os.listdir(tmp_path) == []
+
+
+def test_an_affine_without_codes_is_kept(tmp_path):
+    affine = np.array([[0, 0, 3.0, 4], [-1, 0, 0, 5], [0, 2, 0, 6], [0, 0, 0, 1]])
+    volume = Volume(np.zeros((4, 5, 6), np.float32), affine, "mine")
+    write_volume(tmp_path / "a.nii.gz", volume.data, volume)
+    again = read_volume(tmp_path / "a.nii.gz")
+    np.testing.assert_allclose(again.affine, affine)
+    assert again.b0_direction == volume.b0_direction == (0, 1, 0)
+
+
+def test_complex_numbers_and_voxels_without_edges_are_not_written(tmp_path):
+    volume = Volume(np.zeros((2, 3, 4), np.float32), None, "mine")
+    with pytest.raises(ValueError, match="real"):
+        write_volume(tmp_path / "a.nii", volume.data + 1j, volume, (1, 1, 1))
+    with pytest.raises(InputError, match="three edges"):
+        write_volume(tmp_path / "a.nii", volume.data, volume, (0, 1, 1))
+    write_volume(tmp_path / "a.nii", volume.data.tolist(), volume, (1, 1, 1))
+    assert (tmp_path / "a.nii").exists()

@@ -48,6 +48,8 @@ def solve(request, network):
             lambda x: x.astype(float) + 1e39,
             "(local_field|susceptibility): .* float32",
         ),
+        ("volume", lambda x: x[:0], r"(local_field|susceptibility): .* \(0, 7, 9\)"),
+        ("volume", lambda x: [[[1, 2], [1]]], "(local_field|susceptibility): .* array"),
         ("mask", lambda x: x[:1], r"mask: expected the shape \(8, 7, 9\), got \(1, 7"),
         ("mask", lambda x: x / 2, "mask: expected 0 and 1"),
         ("mask", lambda x: -x, "mask: expected 0 and 1"),
@@ -58,6 +60,7 @@ def solve(request, network):
         ("b0_direction", lambda x: (0, 1), "b0_direction: .* got .0, 1"),
         ("b0_direction", lambda x: [x], "b0_direction: expected three numbers"),
         ("voxel_size", lambda x: ("a", 1, 1), "voxel_size: expected three numbers"),
+        ("voxel_size", lambda x: (1, [1, 2], 1), "voxel_size: expected an array"),
     ],
 )
 def test_refused(solve, name, change, message):

@@ -11,7 +11,7 @@ from benchmarks.thick_slices import thick_scan
 from spinet_cli.bids_settings import other_settings
 from spinet_cli.scan_task import ScanTask
 from spinet_tf.classical import tikhonov
-from spinet_tf.errors import OutOfMemory
+from spinet_tf.errors import InputError, OutOfMemory
 from spinet_tf.field_units import FieldUnits
 from spinet_tf.metrics_challenge import challenge_metrics
 from spinet_tf.model_files import load_model
@@ -125,6 +125,15 @@ def test_other_voxels_are_left_as_they_are():
     scan = np.zeros((4, 4, 4)), np.ones((4, 4, 4)), (1, 1.5, 0.9), B0
     given = reconstruct_thin(lambda *inputs: inputs, *scan)
     assert all(a is b for a, b in zip(given, scan, strict=True))
+
+
+def test_what_is_no_scan_is_refused_first():
+    field = np.zeros((4, 4, 4))
+    for changed in ((field[0], field), (field, field[:2]), (field + 1j, field)):
+        with pytest.raises(InputError):
+            reconstruct_thin(pytest.fail, *changed, (1, 1, 3), B0)
+    with pytest.raises(InputError, match="voxel_size"):
+        reconstruct_thin(pytest.fail, field, field, "1,1,3", B0)
 
 
 def test_too_large_for_the_memory(monkeypatch):

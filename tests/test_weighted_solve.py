@@ -96,6 +96,21 @@ def numerical_gradient(function, point, direction, step=1e-5):
     )
 
 
+def test_second_derivatives_are_refused_rather_than_wrong():
+    rhs, weights, normal, initial = problem("mixed", 1)
+    guess, weights = first_guess(initial, None), tf.constant(weights)
+    with tf.GradientTape() as outer:
+        outer.watch(weights)
+        with tf.GradientTape() as inner:
+            inner.watch(weights)
+            terms, system = right_side(rhs, -normal), System(normal, weights)
+            solved = solve_weighted(terms, system, guess, CONVERGED)
+        first = inner.gradient(solved.volume, weights)
+    assert np.isfinite(first).all()
+    with pytest.raises(LookupError, match="none themselves"):
+        outer.gradient(first, weights)
+
+
 @pytest.mark.parametrize("with_emphasis", [False, True])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_solve_gradients_by_finite_differences(channels, with_emphasis):
