@@ -21,6 +21,7 @@ PARSED = {
     "python train.py --flagfile=configs/pretrained_adaptive.flags": "an hour",
     "python -m benchmarks.training": "minutes, and 2000 patches to make",
     "python -m benchmarks.limited_data": "half an hour",
+    "python -m benchmarks.measured_fields": "ten minutes",
     "python -m benchmarks.artefacts": "minutes",
     "python -m benchmarks.tflite": "minutes",
     "python -m benchmarks.solver": "wants the authors' files where the README has them",
