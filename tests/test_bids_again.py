@@ -50,6 +50,37 @@ def test_each_setting_that_is_another_is_told(key, other, server):
     assert all(line.startswith(f"{key} ") for line in found)
 
 
+@pytest.mark.parametrize(
+    ("keep", "sidecar", "doubt"),
+    [
+        (False, {"VoxelSize": [1, 1, 3], "VoxelParts": [1, 1, 3]}, ""),
+        (False, {"VoxelSize": [1, 1, 1]}, ""),
+        (True, {"VoxelSize": [1, 1, 3]}, ""),
+        (False, {}, ""),
+        (False, {"VoxelSize": [0, "a"]}, ""),
+        (False, {"VoxelSize": [1, 1, 3]}, "VoxelParts none, not 1 and 1 and 3"),
+        (
+            *(True, {"VoxelSize": [1, 1, 3], "VoxelParts": [1, 1, 3]}),
+            "VoxelParts 1 and 1 and 3, not none",
+        ),
+    ],
+)
+def test_a_map_of_other_slices_is_told(keep, sidecar, doubt):
+    from spinet_cli.bids_settings import other_settings
+    from spinet_cli.scan_task import ScanTask
+    from spinet_tf.field_units import FieldUnits
+
+    flags = SimpleNamespace(
+        **{"method": "spinet", "keep_slices": keep, "model": None, "pad": 0.0},
+        **{"reference": "none", "mask_threshold": None, "precision": "float32"},
+        **{"server": None, "saved_model": None},
+    )
+    units, bids = FieldUnits("ppm"), {"Sources": []}
+    task = ScanTask(flags, "field", "mask", "map", "picture", units, bids=bids)
+    found = other_settings(SimpleNamespace(task=task), flags, sidecar)
+    assert [line for line in found if "VoxelParts" in line] == [doubt] * bool(doubt)
+
+
 @pytest.fixture
 def small_tree(tmp_path):
     """A dataset of two subjects, and where its maps go."""

@@ -107,10 +107,8 @@ def test_labels_of_another_atlas_are_told(scan, tmp_path):
     labels = np.full(SHAPE, 24, np.int16)
     labels[:9] = 10
     segmentation = write(tmp_path / "aseg.nii", labels)
-    result = evaluate(scan, segmentation=segmentation)
-    assert "aseg.nii: has labels that the QSM challenges have not, such as 24" in (
-        result.err
-    )
+    told = "aseg.nii: has labels that the QSM challenges have not, such as 24"
+    assert told in evaluate(scan, segmentation=segmentation).err
 
 
 def test_evaluation_of_the_truth(scan, tmp_path):

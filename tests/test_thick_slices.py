@@ -8,11 +8,8 @@ import psutil
 import pytest
 
 from benchmarks.thick_slices import thick_scan
-from spinet_cli.bids_settings import other_settings
-from spinet_cli.scan_task import ScanTask
 from spinet_tf.classical import tikhonov
 from spinet_tf.errors import InputError, OutOfMemory
-from spinet_tf.field_units import FieldUnits
 from spinet_tf.metrics_challenge import challenge_metrics
 from spinet_tf.model_files import load_model
 from spinet_tf.phantom import digital_head
@@ -224,33 +221,6 @@ def test_of_the_command_line(scan, tmp_path):
     )
     message = "--keep-slices, .* go with the method spinet, got tkd"
     assert_one_line(refused, message)
-
-
-@pytest.mark.parametrize(
-    ("keep", "sidecar", "doubt"),
-    [
-        (False, {"VoxelSize": [1, 1, 3], "VoxelParts": [1, 1, 3]}, ""),
-        (False, {"VoxelSize": [1, 1, 1]}, ""),
-        (True, {"VoxelSize": [1, 1, 3]}, ""),
-        (False, {}, ""),
-        (False, {"VoxelSize": [0, "a"]}, ""),
-        (False, {"VoxelSize": [1, 1, 3]}, "VoxelParts none, not 1 and 1 and 3"),
-        (
-            *(True, {"VoxelSize": [1, 1, 3], "VoxelParts": [1, 1, 3]}),
-            "VoxelParts 1 and 1 and 3, not none",
-        ),
-    ],
-)
-def test_a_bids_map_of_other_slices_is_in_doubt(keep, sidecar, doubt):
-    flags = types.SimpleNamespace(
-        **{"method": "spinet", "keep_slices": keep, "model": None, "pad": 0.0},
-        **{"reference": "none", "mask_threshold": None, "precision": "float32"},
-        **{"server": None, "saved_model": None},
-    )
-    units, bids = FieldUnits("ppm"), {"Sources": []}
-    task = ScanTask(flags, "field", "mask", "map", "picture", units, bids=bids)
-    found = other_settings(types.SimpleNamespace(task=task), flags, sidecar)
-    assert [line for line in found if "VoxelParts" in line] == [doubt] * bool(doubt)
 
 
 def test_rounding_of_a_voxel_size_takes_no_part():
