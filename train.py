@@ -134,6 +134,7 @@ def run(options, strategy):
 
     if writes_files(strategy):
         check_run_dir(options.run_dir)
+    options.ema_momentum = ema_momentum(options)  # for `flags.txt`
     # The network first: building a data set draws from the same generators.
     keras.utils.set_random_seed(options.seed)
     with strategy.scope():

@@ -47,6 +47,11 @@ def load_dataset(
         builder = tfds.builder_from_directory(name)
     else:
         builder = _prepared(name, data_dir, scans_dir)
+    if measured_fields and builder.name == "qsm_cosmos" and builder.version < "1.1.0":
+        raise InputError(
+            f"measured_fields: data set {name}: expected version 1.1.0 or later, got"
+            f" {builder.version}, whose patches hold the field of sources outside"
+        )
     needed = NEEDED | MEASURED if measured_fields else NEEDED
     missing = needed - set(builder.info.features)
     if missing:

@@ -193,3 +193,15 @@ def test_scans_are_recorded_of_what_is_built_here(tmp_path):
     )
     assert len(load_dataset("qsm_cosmos/volumes", data, "train", scans)) == 2
     assert not list(data.rglob("scans.json"))
+
+
+def test_patches_of_an_earlier_version_are_not_for_measured_fields(tmp_path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CosmosBuilder, "VERSION", tfds.core.Version("1.0.0"))
+        builder = CosmosBuilder(config="volumes", data_dir=tmp_path)
+        config = tfds.download.DownloadConfig(manual_dir=dummy_data_generation.FOLDER)
+        builder.download_and_prepare(download_config=config)
+    folder = str(builder.data_dir)
+    assert len(load_dataset(folder, tmp_path, "train")) == 2
+    with pytest.raises(InputError, match=r"version 1\.1\.0 or later, got 1\.0\.0"):
+        load_dataset(folder, tmp_path, "train", measured_fields=True)

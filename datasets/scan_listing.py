@@ -12,8 +12,9 @@ _SIDECAR = re.compile(r"(.*_)?(fieldmap|fieldmap-local|localfield)\.json", re.DO
 def list_scans(folder):
     """The files that scans are read from, in a folder and through links in it.
 
-    These are images and JSON files named after a subject, and the sidecars of local
-    fields of every level, such as localfield.json for all subjects.
+    These are images and JSON files named after a subject, the sidecars of local fields
+    of every level, such as localfield.json for all subjects, and the descriptions of
+    datasets in the dataset, which inherit no sidecars.
 
     Args:
         folder: path of the user's scans.
@@ -27,13 +28,15 @@ def list_scans(folder):
             zlib.crc32(path.read_bytes()),
         ]
         for path in sorted(_files(folder))
-        if _is_of_a_scan(path.name) and path.is_file()
+        if _counts(path.relative_to(folder)) and path.is_file()
     }
 
 
-def _is_of_a_scan(name):
-    of_a_subject = name.startswith("sub-") and name.lower().endswith(SCAN_SUFFIXES)
-    return of_a_subject or _SIDECAR.fullmatch(name)
+def _counts(path):
+    of_a_subject = path.name.startswith("sub-")
+    of_a_subject = of_a_subject and path.name.lower().endswith(SCAN_SUFFIXES)
+    inner = path.name == "dataset_description.json" and len(path.parts) > 1
+    return of_a_subject or inner or _SIDECAR.fullmatch(path.name)
 
 
 def _files(folder):

@@ -18,6 +18,7 @@ def test_sidecars_of_every_level(tmp_path):
     names = {
         *("localfield.json", "desc-local_fieldmap.json", "sub-1/fieldmap-local.json"),
         *("sub-1/anat/acq-a_desc-local_fieldmap.json", "sub-1/sub-1_T1w.json"),
+        "derivatives/a/dataset_description.json",
     }
     others = ("dataset_description.json", "participants.json", "data/scans.json")
     for name in (*names, *others):

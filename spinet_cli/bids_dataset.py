@@ -128,9 +128,9 @@ def check_dataset(dataset, source):
     found = links.get("input") if isinstance(links, dict) else None
     if found != source.as_uri():
         raise InputError(
-            f"{dataset}: is not the derivative of {source}, its {DESCRIPTION} has the"
-            f" input {found}; take another folder, or, if the dataset was moved, remove"
-            " that file"
+            f"{dataset}: is not the derivative of {source}, its {DESCRIPTION} has"
+            f" {'no input' if found is None else f'the input {found}'}; take another"
+            " folder, or, if the dataset was moved, remove that file"
         )
 
 

@@ -81,7 +81,7 @@ def _plan(tree, arguments, dataset, fields):
         default = FieldUnits(arguments.field_units, arguments.b0, arguments.te)
         sidecar = parse_sidecar(content, source, default)
         if sidecar.units.units == "ppm" and "Units" not in content:
-            check_ppm(arguments, source)
+            _check_ppm(arguments, source)
         details = _bids_details(tree, field, mask, content, source, sidecar.units)
     except InputError as error:
         return PlannedScan(field.map_name, files, problem=str(error))
@@ -99,7 +99,7 @@ def _plan(tree, arguments, dataset, fields):
     return PlannedScan(field.map_name, files, task)
 
 
-def check_ppm(arguments, source):
+def _check_ppm(arguments, source):
     """Check that nothing speaks against a field in ppm whose sidecars name no unit.
 
     Args:
@@ -112,7 +112,7 @@ def check_ppm(arguments, source):
     if arguments.b0 is not None or arguments.te is not None:
         raise InputError(
             f"{source}: names no Units, and --b0 and --te are not for a field in ppm;"
-            " give --field-units, or Units in the sidecar"
+            " give --field-units hz or rad, or Units in the sidecar"
         )
 
 

@@ -16,6 +16,9 @@ class _PathParser(flags.ArgumentParser):
         return "string"
 
 
+_SERIALIZER = flags.ArgumentSerializer()
+
+
 def define_path(name, default, meaning):
     """Define a flag that is a path, in which ~ is the user's home.
 
@@ -25,6 +28,3 @@ def define_path(name, default, meaning):
         meaning: str, for `--help`.
     """
     flags.DEFINE(_PathParser(), name, default, meaning, flags.FLAGS, _SERIALIZER)
-
-
-_SERIALIZER = flags.ArgumentSerializer()

@@ -11,7 +11,7 @@ from spinet_tf.errors import InputError
 def check_run_dir(run_dir):
     """Check that a training could write into its folder, before hours of work.
 
-    It really makes the folder and a file, and removes what was not there.
+    It really makes the folder and a file, and removes them if they were not there.
 
     Args:
         run_dir: path of the folder.
@@ -20,7 +20,7 @@ def check_run_dir(run_dir):
         InputError: it cannot be made, or not be written to.
     """
     folder = Path(run_dir)
-    missing = [each for each in (folder, *folder.parents) if not os.path.exists(each)]
+    was_there = os.path.exists(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         check_writable(folder / "flags.txt")
@@ -31,6 +31,6 @@ def check_run_dir(run_dir):
     except InputError as error:
         raise InputError(f"run_dir: {error}") from error
     finally:
-        for each in missing:
+        if not was_there:  # parents may be in others' use by now
             with contextlib.suppress(OSError):
-                each.rmdir()
+                folder.rmdir()

@@ -1,6 +1,7 @@
 """Local fields and what belongs to them in a tree of BIDS datasets."""
 
 import os
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -189,8 +190,15 @@ class BidsTree:
             if file.suffix == image.suffix
             and file.entities.items() <= image.entities.items()
             and image.path.is_relative_to(file.path.parent)
-            and file.path.is_relative_to(own)
         ]
+        outer = [file.path for file in sidecars if not file.path.is_relative_to(own)]
+        for path in outer:
+            warnings.warn(
+                f"{self.name(path)}: does not count in {self.name(own)}, which is a"
+                " dataset of its own",
+                stacklevel=2,
+            )
+        sidecars = [file for file in sidecars if file.path not in outer]
         sidecars.sort(key=lambda file: (len(file.path.parts), len(file.entities)))
         content = {}
         for file in sidecars:

@@ -121,7 +121,7 @@ class DataConsistency(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
-        if not isinstance(mm_steps, int) or mm_steps < 1:
+        if mm_steps < 1 or mm_steps != int(mm_steps):
             raise ValueError(
                 f"mm_steps must be an integer, at least 1. Received: {mm_steps=}"
             )

@@ -45,7 +45,7 @@ def dipole_kernel(matrix_size, voxel_size, b0_direction, dc_value=0.0):
             for the whole batch.
         voxel_size: float `(batch, 3)` [mm].
         b0_direction: float `(batch, 3)`, B0 in voxel axes, of any length; zero makes
-            all of D NaN.
+            D NaN but for D(0).
         dc_value: float, D(0), which the formula leaves undefined. Defaults to 0.
 
     Returns:
@@ -60,8 +60,8 @@ def dipole_kernel(matrix_size, voxel_size, b0_direction, dc_value=0.0):
         voxel_size = tf.cast(voxel_size, tf.float32)
     matrix_size = tf.convert_to_tensor(matrix_size, tf.int32)
     b = tf.cast(b0_direction, voxel_size.dtype)
-    b /= tf.reduce_max(tf.abs(b), axis=-1, keepdims=True)  # whose square is finite
-    b /= tf.norm(b, axis=-1, keepdims=True)
+    b = b / tf.reduce_max(tf.abs(b), axis=-1, keepdims=True)  # whose square is finite
+    b = b / tf.norm(b, axis=-1, keepdims=True)
 
     axes = [
         _frequencies(matrix_size[i], voxel_size[:, i], half=i == 2) for i in range(3)

@@ -217,7 +217,7 @@ def _check(reconstruction, reference, mask, segmentation=None):
         if np.iscomplexobj(volume):
             raise InputError(f"{name}: expected real numbers, got complex ones")
     if segmentation is not None and not np.isfinite(segmentation)[mask > 0].all():
-        raise InputError("segmentation: expected integers in the mask, got NaN")
+        raise InputError("segmentation: expected finite integers in the mask")
     inside = reference[mask > 0]
     if inside.size == 0:
         raise InputError("mask: expected a brain, got no voxel above 0")

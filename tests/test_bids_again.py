@@ -165,7 +165,7 @@ def test_maps_of_another_dataset_are_not_taken_for_this_ones(small_tree):
     assert bids(moved, maps, "--method=tkd").exit_code == 0
     # That of another program has no such link.
     put_json(maps / "dataset_description.json", DatasetType="derivative")
-    assert_one_line(bids(moved, maps, "--method=tkd"), "has the input None")
+    assert_one_line(bids(moved, maps, "--method=tkd"), "has no input; take another")
 
 
 def test_a_field_in_ppm_for_want_of_a_unit_takes_no_flags_of_others(small_tree):

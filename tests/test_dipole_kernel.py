@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from spinet_tf.dipole_kernel import dipole_kernel, half_spectrum_weights
 from tests.grids import GRIDS, geometry
@@ -114,3 +115,10 @@ def test_no_b0_gives_no_kernel():
     kernel = dipole_kernel((5, 6, 7), [[1.0, 1, 2]] * 2, b0).numpy()
     assert np.isfinite(kernel[0]).all()
     assert np.isnan(kernel[1]).sum() == kernel[1].size - 1  # all but D(0)
+
+
+def test_b0_may_be_a_variable():
+    b0 = tf.Variable([[0.0, 0.6, 0.8]])
+    with tf.GradientTape() as tape:
+        kernel = dipole_kernel((5, 6, 7), [[1.0, 1, 2]], b0)
+    assert np.abs(tape.gradient(kernel, b0)).max() > 0

@@ -183,5 +183,5 @@ def test_complex_maps_and_labels_that_are_none(head, reconstruction):
     with pytest.raises(InputError, match="reconstruction: .* real"):
         evaluate(reconstruction + 1j, *others)
     labels = np.where(head.mask > 0, np.nan, 0)
-    with pytest.raises(InputError, match="segmentation: .* NaN"):
+    with pytest.raises(InputError, match="segmentation: .* finite"):
         evaluate(reconstruction, *others, labels)

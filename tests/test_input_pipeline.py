@@ -59,7 +59,7 @@ def test_stream_is_a_function_of_the_seed(stored):
     assert np.abs(first[0]["local_field"] - other[0]["local_field"]).max() > 0
 
 
-@pytest.mark.parametrize("share", [0.3, 1.0])
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_share_of_measured_fields(stored, share):
     """A measured field is turned only: what its voxels add up to is as stored."""
     of_measured = [float(tf.reduce_sum(x["local_field"] ** 2)) for x in stored]

@@ -14,6 +14,7 @@ from spinet_tf.training.checkpoint import Checkpoint, StopAtNaN
 from spinet_tf.training.csv_log import best_in_log, keep_log_until
 from spinet_tf.training.run import train
 from spinet_tf.training.validation import CHOSEN_BY, Validation
+from tests import trainings
 from tests.trainings import RECIPE, network, save_checkpoint, stored
 
 
@@ -47,6 +48,7 @@ def resumed(finished, tmp_path, monkeypatch):
         seen["results"] = train(*arguments, tmp_path / "run", verbose=0)
         return seen, tmp_path / "run"
 
+    resume.folder = tmp_path / "run"
     return resume
 
 
@@ -59,6 +61,19 @@ def test_a_resumed_training_goes_on_where_it_was(resumed):
     assert seen["results"] == {"loss": 1.0, "best": 20.0}
     assert (seen["initial_epoch"], seen["epochs"]) == (3, 5)
     assert seen["stream"][1]["start"] == 6
+
+
+def test_a_checkpoint_that_tells_nothing_of_measured_fields_has_none(resumed):
+    older = run_module._identity(network(), RECIPE)
+    del older["measured_fields"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainings, "_identity", lambda *_: older)
+        folder = resumed.folder
+        shutil.rmtree(folder)
+        save_checkpoint(folder)
+    with pytest.raises(InputError, match="measured_fields 0.0 instead of 0.5"):
+        resumed(measured_fields=0.5)
+    resumed()
 
 
 def test_a_checkpoint_comes_after_all_that_belongs_to_its_epoch(resumed):

@@ -139,6 +139,8 @@ def warn_of_assumed_geometry(scans: Sequence[MatScan]) -> None:
     Args:
         scans: of one folder.
     """
+    if not scans:
+        return
     first = scans[0]
     size = "{:g} x {:g} x {:g} mm".format(*first.voxel_size)
     direction = "{:g}, {:g}, {:g}".format(*first.b0_direction)

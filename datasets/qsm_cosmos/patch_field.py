@@ -21,7 +21,11 @@ class PatchField:
 
     def __init__(self, scan: Scan):
         self._scan = scan
-        self._explained = self._simulate(scan.susceptibility, scan.mask)
+        # Room around the head: the other side of the volume makes no part of a field.
+        margin = [(edge // 4, edge // 4) for edge in scan.mask.shape]
+        padded = (np.pad(x, margin) for x in (scan.susceptibility, scan.mask))
+        first = tuple(before for before, _ in margin)
+        self._explained = crop(self._simulate(*padded), first, scan.mask.shape)
 
     def __call__(self, corner: Triple, shape: Triple) -> np.ndarray:
         """Gives the field of one patch.
@@ -44,8 +48,9 @@ class PatchField:
                 self._explained,
             )
         )
-        own = explained if shape == scan.mask.shape else self._simulate(chi, mask)
-        return measured + (own - explained)
+        if shape == scan.mask.shape:
+            return measured
+        return measured - explained + self._simulate(chi, mask)
 
     def _simulate(self, susceptibility, mask):
         return simulate_field(

@@ -146,6 +146,14 @@ def test_patches_are_where_their_keys_say(folder):
         assert len(set(keys)) == len(keys) == 8
 
 
+def field_in_free_space(scan):
+    """The map's field without copies of the head around it."""
+    margin = [(2 * n, 2 * n) for n in scan.mask.shape]
+    padded = (np.pad(x, margin) for x in (scan.susceptibility, scan.mask))
+    field = simulate_field(*padded, scan.voxel_size, scan.b0_direction)
+    return crop(field, [first for first, _ in margin], scan.mask.shape)
+
+
 def test_the_field_of_a_patch_is_that_of_its_own_sources(folder):
     """But for what the map leaves unexplained, which stays."""
     config = CosmosConfig(name="small", **SMALL)
@@ -153,9 +161,8 @@ def test_the_field_of_a_patch_is_that_of_its_own_sources(folder):
     for scan in open_folder(folder, (1, 1, 1), (0, 0, 1)).scans("sub-01"):
         content = scan.read()
         errors = 1e-3 * content.mask * rng.standard_normal(content.mask.shape)
-        content = dataclasses.replace(
-            content, local_field=np.float32(content.local_field + errors)
-        )
+        field = field_in_free_space(content)
+        content = dataclasses.replace(content, local_field=field + np.float32(errors))
         for key, example in examples(scan.name, content, config):
             corner = tuple(int(first) for first in key.rsplit("_", 3)[1:])
             own = simulate_field(
@@ -163,7 +170,7 @@ def test_the_field_of_a_patch_is_that_of_its_own_sources(folder):
                 *(example["voxel_size"], example["b0_direction"]),
             )
             expected = own + crop(errors, corner, config.shape)
-            np.testing.assert_allclose(example["local_field"], expected, atol=1e-6)
+            np.testing.assert_allclose(example["local_field"], expected, atol=5e-4)
             measured = crop(content.local_field, corner, config.shape)
             assert np.abs(measured - example["local_field"]).max() > 5e-3
 

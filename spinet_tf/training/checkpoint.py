@@ -13,6 +13,8 @@ from spinet_tf.atomic_write import atomic_path
 from spinet_tf.errors import InputError
 
 IDENTITY = "identity"
+BEFORE = {"measured_fields": 0.0}
+"""What a checkpoint was made with that does not tell it."""
 PATTERN = re.compile(r"epoch-(\d+)\.npz")
 
 
@@ -76,7 +78,8 @@ class Checkpoint(keras.callbacks.Callback):
                 values = [file[name] for name in names]
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise InputError(f"{path}: damaged or not a checkpoint") from error
-        for name, old in identity.items():  # one of before may not tell all
+        before = {k: v for k, v in BEFORE.items() if k in self.identity}
+        for name, old in (before | identity).items():  # it may not tell all
             new = self.identity.get(name)
             if old != new:
                 raise InputError(
