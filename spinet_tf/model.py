@@ -61,6 +61,7 @@ class SpiNetQSM(keras.Model):
 
     Call arguments:
         inputs: dict of arrays or tensors: `local_field` `(batch, x, y, z, 1)` [ppm],
+            finite everywhere,
             `mask` `(batch, x, y, z, 1)` 0 or 1, outside which the field is used too
             but for `fill_outside`,
             `voxel_size` `(batch, 3)` [mm], `b0_direction` `(batch, 3)` in voxel axes.

@@ -70,8 +70,8 @@ def make_problem(inputs, dipole, channels=1, fill_outside=False):
     scan = {name: tf.cast(x, dipole.variable_dtype) for name, x in scan.items()}
     _check_shapes(scan)
     field, mask, voxel_size, b0_direction = scan.values()
-    if fill_outside:  # whatever is there, NaN too
-        field = tf.where(mask > 0, field, tf.zeros_like(field))
+    if fill_outside:
+        field *= mask
     if channels == 2:
         field = tf.pad(field, ((0, 0), (0, 0), (0, 0), (0, 0), (0, 1)))
     kernel = dipole.kernel(tf.shape(field)[1:4], voxel_size, b0_direction)

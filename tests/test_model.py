@@ -214,13 +214,6 @@ def test_a_missing_input_is_named():
         small_model()(inputs)
 
 
-def test_nan_outside_the_mask_is_unknown():
-    model, inputs = small_model(fill_outside=True), scan()
-    field = np.where(inputs["mask"] > 0, inputs["local_field"], np.nan)
-    found = model({**inputs, "local_field": field.astype("float32")})
-    np.testing.assert_array_equal(found, model(inputs))
-
-
 def test_complex_fields_are_refused():
     inputs = scan()
     inputs["local_field"] = inputs["local_field"] + 1j
