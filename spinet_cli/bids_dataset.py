@@ -119,7 +119,7 @@ def check_dataset(dataset, source):
         InputError: it is of another dataset, or of another kind.
     """
     path = dataset / DESCRIPTION
-    if not path.exists():
+    if not os.path.exists(path):  # nor can a name be that is too long
         return
     description = read_json_object(path)
     if description.get("DatasetType") != "derivative":

@@ -168,6 +168,15 @@ def test_maps_of_another_dataset_are_not_taken_for_this_ones(small_tree):
     assert_one_line(bids(moved, maps, "--method=tkd"), "has no input; take another")
 
 
+def test_an_output_with_a_name_that_is_too_long(small_tree):
+    from tests.bids_tree import bids
+    from tests.command_line import assert_one_line
+
+    tree, maps = small_tree
+    result = bids(tree, maps.with_name("n" * 300), "--method=tkd")
+    assert_one_line(result, "File name too long")
+
+
 def test_a_field_in_ppm_for_want_of_a_unit_takes_no_flags_of_others(small_tree):
     from tests.bids_tree import bids, put_json
 
