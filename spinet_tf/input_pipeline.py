@@ -58,15 +58,7 @@ def training_stream(
     Returns:
         `tf.data.Dataset` of (inputs, truth) batches.
     """
-
-    def finish(index, example):
-        return make_example(
-            example,
-            errors,
-            tf.stack([seed, index]),
-            training=True,
-            measured_fields=measured_fields,
-        )
+    finish = _numbered(errors, seed, training=True, measured_fields=measured_fields)
 
     # A pass has its own seed: with `reshuffle_each_iteration` the order would depend on
     # how many iterators were made before, which differs between strategies.
@@ -118,14 +110,14 @@ def validation_batches(stored, errors, seed, measured_fields=0.0):
     Returns:
         `tf.data.Dataset` of (inputs, truth) batches of one.
     """
+    finish = _numbered(errors, seed, training=False, measured_fields=measured_fields)
+    return stored.enumerate().map(finish).batch(1).prefetch(1)
+
+
+def _numbered(errors, seed, **options):
+    """`make_example` of a number in the stream, which its seed comes from."""
 
     def finish(index, example):
-        return make_example(
-            example,
-            errors,
-            tf.stack([seed, index]),
-            training=False,
-            measured_fields=measured_fields,
-        )
+        return make_example(example, errors, tf.stack([seed, index]), **options)
 
-    return stored.enumerate().map(finish).batch(1).prefetch(1)
+    return finish

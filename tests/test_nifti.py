@@ -154,3 +154,11 @@ def test_mask_not_finite(tmp_path, bad, threshold):
 def test_mask_threshold_not_finite(tmp_path, threshold):
     with pytest.raises(InputError, match="mask threshold: expected a finite number"):
         read_mask(tmp_path / "mask.nii", threshold)
+
+
+def test_a_link_that_leads_nowhere_is_told(tmp_path):
+    (tmp_path / "a.nii").symlink_to("annexed.nii")
+    with pytest.raises(InputError, match="no such file, it is a link that leads now"):
+        read_volume(tmp_path / "a.nii")
+    with pytest.raises(InputError, match="b.nii: no such file$"):
+        read_volume(tmp_path / "b.nii")
