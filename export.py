@@ -13,6 +13,8 @@ from spinet_cli.script import run_script
 
 ONLY_FOR = {
     "precision": "saved_model",
+    "max_voxels": "saved_model",
+    "notes": "saved_model",
     "weights": "tflite",
 }
 """Flags whose value a file of another format would lack without a word."""
@@ -80,6 +82,8 @@ def run(options):
     path = Path(options.model or PRETRAINED)
     sizes = dict.fromkeys(_matrix_size(text) for text in options.sizes)
     notes = _notes(path, options.notes)
+    if not sizes and options.format != "saved_model":
+        raise InputError("--sizes: expected at least one matrix size")
     model = load_model(path)
     written = []
     if options.format in ("saved_model", "all"):
@@ -108,7 +112,7 @@ def _matrix_size(text):
     from spinet_tf.errors import InputError
     from spinet_tf.serving.tflite import checked_size
 
-    if not re.fullmatch(r"[0-9]+x[0-9]+x[0-9]+", text):
+    if not re.fullmatch(r"[0-9]{1,9}x[0-9]{1,9}x[0-9]{1,9}", text):
         raise InputError(f"--sizes: expected such as 64x64x64, got {text!r}")
     return checked_size(map(int, text.split("x")))
 

@@ -81,9 +81,12 @@ class MapFiles(NamedTuple):
         """
         for path in (self.output, self.picture):
             for folder in path.parents:
-                if folder == dataset or not folder.is_dir() or any(folder.iterdir()):
+                if folder == dataset:
                     break
-                folder.rmdir()
+                try:
+                    folder.rmdir()
+                except OSError:  # it holds something, or is not there
+                    break
 
 
 def map_files(dataset, field):

@@ -37,13 +37,16 @@ def run(arguments):
     model_server = ModelServer(store, arguments.model_name, limits)
     terminated = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: terminated.set())
+    host = arguments.host
+    if ":" in host and not host.startswith("["):  # IPv6
+        host = f"[{host}]"
     server, port, say_goodbye = start_server(
-        model_server, f"{arguments.host}:{arguments.port}", limits, tls
+        model_server, f"{host}:{arguments.port}", limits, tls
     )
     stop_watching = store.watch()
     print(
         f"serving {arguments.model_name} version {store.current.version} "
-        f"on {arguments.host}:{port}",
+        f"on {host}:{port}",
         flush=True,
     )
     try:

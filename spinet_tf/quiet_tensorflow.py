@@ -2,7 +2,7 @@
 
 They are written to standard error by its C++ before any setting is read, so standard
 error is held back during the import, and shown if the import fails. With
-TF_CPP_MIN_LOG_LEVEL=0 in the environment they are shown.
+TF_CPP_MIN_LOG_LEVEL=0 in the environment they are shown. A closed one shows nothing.
 """
 
 import os
@@ -15,7 +15,7 @@ LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 def import_tensorflow():
     """Import TensorFlow quietly, unless it is imported already or logs are wanted."""
     given = os.environ.get(LEVEL)
-    if "tensorflow" in sys.modules or given == "0":
+    if "tensorflow" in sys.modules or given == "0" or sys.stderr is None:
         return
     os.environ.setdefault(LEVEL, "2")
     sys.stderr.flush()

@@ -19,7 +19,7 @@ from spinet_tf.reconstruction import (
     data_consistency_error,
 )
 from spinet_tf.reconstruction_memory import check_memory, format_size
-from spinet_tf.scan_geometry import check_scan
+from spinet_tf.scan_geometry import check_scan, without_gaps
 from spinet_tf.tiled_denoiser import TiledDenoiser
 
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
@@ -113,10 +113,7 @@ class Reconstructor:
     def _reconstruct(self, local_field, mask, voxel_size, b0_direction, progress):
         start = time.monotonic()
         denoise = self._denoise_where(mask)
-        field = np.asarray(local_field, np.float32)
-        if not np.isfinite(field).all():  # outside the mask
-            field = np.nan_to_num(field, nan=0, posinf=0, neginf=0)
-        field = field[np.newaxis, ..., np.newaxis]
+        field = without_gaps(local_field)[np.newaxis, ..., np.newaxis]
         mask = np.asarray(mask, np.float32)[np.newaxis, ..., np.newaxis]
         problem = self._prepare(
             {

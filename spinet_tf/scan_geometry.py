@@ -132,6 +132,21 @@ def check_scan(volume, mask, voxel_size, b0_direction, name="local_field"):
     normalise_b0_direction(b0_direction, "b0_direction")
 
 
+def without_gaps(local_field):
+    """A field with 0 where it is not finite.
+
+    Args:
+        local_field: real `(x, y, z)` that `check_scan` passed: finite in the mask.
+
+    Returns:
+        float32 `(x, y, z)`.
+    """
+    field = np.asarray(local_field, np.float32)
+    if np.isfinite(field).all():
+        return field
+    return np.nan_to_num(field, nan=0, posinf=0, neginf=0)
+
+
 def _array(values, name):
     try:
         return np.asarray(values)

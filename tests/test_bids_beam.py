@@ -18,6 +18,7 @@ from tests.command_line import (
     read,
     read_json,
 )
+from tests.served import request
 
 NAMES = ("sub-02_ses-a", "sub-02_ses-b", "sub-04_acq-x_run-1")
 WORKERS = ("--direct_num_workers=2", "--direct_running_mode=multi_threading")
@@ -113,9 +114,26 @@ def test_a_restart_does_the_rest_with_a_saved_model(
 
 def test_what_a_saved_model_refuses(exported):
     reconstruct = SavedModelReconstructor(exported[1])
-    field = np.full(mask().shape, np.nan, np.float32)
+    inputs = request(batch=1)
+    inputs["local_field"] += np.nan
     with pytest.raises(InputError, match="^model: .*finite"):
-        reconstruct(field, mask(), (1, 1, 1), (0, 0, 1))
+        reconstruct.predict(inputs)
+
+
+def test_a_saved_model_takes_scans_as_a_reconstructor_does(exported):
+    reconstruct = SavedModelReconstructor(exported[1])
+    field = np.where(mask(), 0.01, np.nan).astype(np.float32)
+    geometry = ((1, 1, 1), (0, 0, 1))
+    result = reconstruct(field, mask(), *geometry).susceptibility
+    zeros = reconstruct(np.nan_to_num(field), mask(), *geometry).susceptibility
+    np.testing.assert_array_equal(result, zeros)
+    for scan, message in (
+        ((field[0], mask()[0], *geometry), "local_field: expected the axes"),
+        ((field, mask(), (1, 1), (0, 0, 1)), "voxel_size: expected three numbers"),
+        ((field + np.nan, mask(), *geometry), "local_field: expected finite"),
+    ):
+        with pytest.raises(InputError, match=message):
+            reconstruct(*scan)
 
 
 def test_a_folder_without_versions(tmp_path):

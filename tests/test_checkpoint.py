@@ -14,6 +14,7 @@ from spinet_tf.field_simulation import FieldErrors
 from spinet_tf.training.checkpoint import Checkpoint, StopAtNaN
 from spinet_tf.training.run import train
 from spinet_tf.training.run_folder import claimed
+from spinet_tf.training.trainer import Trainer
 from tests.trainings import RECIPE, dense, network, run, save_checkpoint, stored
 
 
@@ -92,16 +93,30 @@ def test_nan_stops_and_keeps_the_last_good_checkpoint(tmp_path):
     assert names == ["epoch-3.npz"]
 
 
-def test_a_nan_weight_is_not_checkpointed(tmp_path):
+def test_a_nan_weight_ends_the_training():
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
-    checkpoint = Checkpoint(tmp_path)
-    checkpoint.set_model(model)
-    checkpoint.on_epoch_end(0)
+    stop = StopAtNaN()
+    stop.set_model(model)
+    stop.on_epoch_end(0)
     model.layers[0].bias.assign([np.nan])
     with pytest.raises(FloatingPointError, match="weight"):
-        checkpoint.on_epoch_end(1)
-    assert [path.name for path in tmp_path.iterdir()] == ["epoch-1.npz"]
+        stop.on_epoch_end(1)
+
+
+def test_nothing_is_written_of_nan_weights(tmp_path, monkeypatch):
+    last_step = Trainer.train_step
+
+    def overflow(self, data):
+        results = last_step(self, data)
+        self.trainable_variables[0].assign(self.trainable_variables[0] * np.nan)
+        return results
+
+    monkeypatch.setattr(Trainer, "train_step", overflow)
+    with pytest.raises(FloatingPointError, match="weight"):
+        run(tmp_path, RECIPE._replace(steps=1, steps_per_epoch=1))
+    assert not list(tmp_path.glob("*.keras"))
+    assert not list(tmp_path.glob("checkpoints/*"))
 
 
 def test_a_damaged_checkpoint(finished, tmp_path):

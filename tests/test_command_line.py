@@ -97,6 +97,16 @@ def test_a_full_disk_behind_the_output():
     assert (result.returncode, result.stderr) == (2, f"spinet-qsm: error: {message}")
 
 
+def test_closed_standard_error():
+    result = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m spinet_tf simulate --seed=x 2>&-"], cwd=ROOT
+    )
+    assert result.returncode == 2
+    code = "import spinet_tf, numpy; spinet_tf.SpiNetQSM(filters=4, blocks=1)"
+    command = f"{sys.executable} -c '{code}' 2>&-"
+    assert subprocess.run(["sh", "-c", command], cwd=ROOT).returncode == 0
+
+
 def test_closed_output():
     code = "import sys; sys.stdout = None; from spinet_cli.main import main"
     result = run_process("-c", f"{code}; sys.exit(main())", "simulate", "--help")

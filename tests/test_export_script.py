@@ -93,6 +93,13 @@ def test_writes_both_formats(model_path, tmp_path):
         (["--output_dir=x", "--format=all", "--sizes=64"], "64x64x64"),
         (["--output_dir=/dev/null", "--format=tflite"], "/dev/null"),
         (["--output_dir=x", "--format=tflite", "--sizes=4x4x4"], "at least 8"),
+        (["--output_dir=x", f"--sizes={'9' * 5000}x8x8"], "64x64x64"),
+        (["--output_dir=x", "--format=all", "--sizes="], "at least one"),
+        (
+            ["--output_dir=x", "--format=tflite", "--max_voxels=200"],
+            "--max_voxels goes",
+        ),
+        (["--output_dir=x", "--format=tflite", "--notes=x.md"], "--notes goes with"),
         (["--output_dir=x", "--format=tflite", "--sizes=1024x512x512"], "at most"),
     ],
 )

@@ -44,4 +44,7 @@ def test_flags_of_serve_reach_the_server(monkeypatch):
     assert "far enough" in result.err
     server, address, limits, tls = started
     assert (address, tls, server._name) == ("127.0.0.1:8500", None, "m")
+    for host, address in (("::1", "[::1]:8500"), ("[::]", "[::]:8500")):
+        run_words("serve", "--model-dir=x", f"--host={host}")
+        assert started[-3] == address
     assert limits == Limits(3, 5, 2**31 - 1, 320**3)

@@ -6,6 +6,7 @@ import time
 import numpy as np
 
 from spinet_tf.reconstruction import Reconstruction, UnrollReport
+from spinet_tf.scan_geometry import check_scan, without_gaps
 from spinet_tf.serving.signatures import INPUTS
 
 
@@ -16,7 +17,8 @@ class Answering:
         """Reconstruct one volume.
 
         Args:
-            local_field: float32 `(x, y, z)` [ppm].
+            local_field: float32 `(x, y, z)` [ppm]; outside the mask NaN and infinity
+                count as 0.
             mask: `(x, y, z)`, 0 or 1.
             voxel_size: three floats [mm].
             b0_direction: three floats, in voxel axes.
@@ -26,10 +28,11 @@ class Answering:
             for, and no times.
 
         Raises:
-            InputError: what `predict` raises.
+            InputError: an argument is something else, or what `predict` raises.
         """
         start = time.monotonic()
-        values = (local_field, mask, voxel_size, b0_direction)
+        check_scan(local_field, mask, voxel_size, b0_direction)
+        values = (without_gaps(local_field), mask, voxel_size, b0_direction)
         results = self.predict(
             {
                 name: np.asarray(value, np.float32)[np.newaxis]

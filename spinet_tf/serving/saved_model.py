@@ -42,6 +42,10 @@ def export_saved_model(
         InputError: the directory cannot be written to.
         ValueError: an unknown precision.
     """
+    if precision not in PRECISIONS:
+        raise ValueError(
+            f"precision must be one of {list(PRECISIONS)}. Received: {precision=}"
+        )
     folded = model.folded(PRECISIONS[precision])
     facts = model_facts(model, precision, max_voxels)
     output_dir = Path(output_dir)

@@ -94,8 +94,6 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         values = [v.numpy() for v in training_state(self.model)]
-        if not all(np.isfinite(value).all() for value in values):
-            raise FloatingPointError("a weight became NaN or infinite")
         newest = self.folder / f"epoch-{epoch + 1}.npz"
         with atomic_path(newest) as temporary, open(temporary, "wb") as stream:
             np.savez(stream, *values, **{IDENTITY: json.dumps(self.identity)})
@@ -106,9 +104,18 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 class StopAtNaN(keras.callbacks.Callback):
-    """Ends the training at the first loss that is NaN or infinite."""
+    """Ends the training at the first loss or weight that is NaN or infinite.
+
+    It comes before the callbacks that write what is in the weights.
+    """
 
     def on_train_batch_end(self, batch, logs=None):
         loss = (logs or {}).get("loss")
         if loss is not None and not np.isfinite(loss):
             raise FloatingPointError(f"the loss became {loss} in step {batch + 1}")
+
+    def on_epoch_end(self, epoch, logs=None):
+        # The loss tells of the last step's weights only in the next one.
+        state = training_state(self.model)
+        if not all(np.isfinite(variable.numpy()).all() for variable in state):
+            raise FloatingPointError("a weight became NaN or infinite")
