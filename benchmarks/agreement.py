@@ -34,10 +34,12 @@ def iterate_errors(model, golden, settings):
     """Errors of z, W^2 and chi for each unroll, with these solver settings."""
     import numpy as np
 
-    folded = model.folded()
+    from spinet_tf.copies import folded
+
+    network = folded(model)
     for name, value in settings.items():
-        setattr(folded.data_consistency, name, value)
-    problem = folded.prepare(
+        setattr(network.data_consistency, name, value)
+    problem = network.prepare(
         {
             "local_field": golden["field"][np.newaxis, ..., np.newaxis],
             "mask": golden["mask"][np.newaxis, ..., np.newaxis].astype("float32"),
@@ -49,7 +51,7 @@ def iterate_errors(model, golden, settings):
     def as_complex(volume):
         return volume.numpy()[0, ..., 0] + 1j * volume.numpy()[0, ..., 1]
 
-    for k, unroll in enumerate(folded.rounds(problem), 1):
+    for k, unroll in enumerate(network.rounds(problem), 1):
         yield (
             relative_error(as_complex(unroll.denoised), golden[f"z_{k}"]),
             relative_error(unroll.weights.numpy()[0, ..., 0], golden[f"w2_{k}"]),

@@ -85,13 +85,14 @@ def main(options):
     import numpy as np
 
     from benchmarks.agreement import relative_error
+    from spinet_tf.copies import folded
     from spinet_tf.release import convert_release
 
     folder = Path(options.reference_dir)
     model = convert_release(folder / "model_weights.pth", folder / "tr-stats.mat")
     with np.load(folder / "golden_48x40x32.npz") as file:
         golden = dict(file)
-    systems = list(golden_systems(model.folded(), golden))
+    systems = list(golden_systems(folded(model), golden))
     converged = [solve(system, 1e-12, dtype="float64")[0] for system in systems]
     inside = np.where(golden["mask"] > 0)
 

@@ -18,6 +18,7 @@ from spinet_tf.model_files import load_model
 from spinet_tf.phantom import digital_head
 from spinet_tf.pretrained import PRETRAINED
 from spinet_tf.reconstruct import Reconstructor, reconstruct_classical
+from spinet_tf.reconstruction_memory import format_size
 from spinet_tf.release import convert_release
 from spinet_tf.simulate import simulate_field
 
@@ -72,7 +73,7 @@ def run(folder="demo", matrix_size=MATRIX_SIZE):
     head = digital_head(matrix_size)
     geometry = (head.voxel_size, B0_DIRECTION)
     field = simulate_field(head.susceptibility, head.mask, *geometry, NOISE)
-    size = " x ".join(str(n) for n in matrix_size)
+    size = format_size(matrix_size)
     print(f"A digital head of {size} voxels, field noise {NOISE:g} ppm")
 
     rows, results = {"truth": head.susceptibility}, {}

@@ -49,7 +49,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_paths(paths: Iterable[str | os.PathLike]) -> Iterator[list[Path]]:
-    """Temporary paths that all become `paths` when the block succeeds, or none.
+    """Temporary paths that become `paths` when the block succeeds; none if it fails.
 
     Args:
         paths: files to write.

@@ -1,6 +1,7 @@
 """The dipole operator Phi = F^-1 D F: susceptibility in, local field out."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from spinet_tf.dipole_kernel import dipole_kernel
@@ -68,6 +69,24 @@ def filter_volume(volume, spectrum, transform=FFT, transformed=None):
     return differentiable(volume)
 
 
+def field_of(susceptibility, voxel_size, b0_direction, dc_value=0.0):
+    """The local field of one volume.
+
+    Args:
+        susceptibility: real `(x, y, z)` [ppm].
+        voxel_size: three floats [mm].
+        b0_direction: three floats, in voxel axes.
+        dc_value: float, D(0). Defaults to 0.
+
+    Returns:
+        float32 array `(x, y, z)` [ppm].
+    """
+    geometry = [np.asarray([v], np.float32) for v in (voxel_size, b0_direction)]
+    kernel = dipole_kernel(np.shape(susceptibility), *geometry, dc_value)
+    volume = np.asarray(susceptibility, np.float32)[np.newaxis, ..., np.newaxis]
+    return filter_volume(volume, kernel).numpy()[0, ..., 0]
+
+
 @keras.saving.register_keras_serializable(package="spinet_tf")
 class DipoleOperator(keras.layers.Layer):
     """Forward, adjoint and normal dipole operator on real volumes.
@@ -110,9 +129,6 @@ class DipoleOperator(keras.layers.Layer):
     def normal(self, susceptibility, kernel):
         """Phi^H Phi, with one pair of transforms."""
         return filter_volume(susceptibility, tf.square(kernel), self.transform)
-
-    def compute_output_shape(self, susceptibility_shape, kernel_shape=None):
-        return susceptibility_shape
 
     def get_config(self):
         return {**super().get_config(), "dc_value": self.dc_value}

@@ -108,11 +108,10 @@ def smooth_noise(seeds, shape, correlation_length):
         return tf.exp(-2 * tf.square(math.pi * correlation_length * k))
 
     x, y, z = (attenuation(shape[i], half=i == 2) for i in range(3))
-    spectrum = tf.signal.rfft3d(seeds.normal(shape))
     gain = x[:, None, None] * y[:, None] * z
     # The mean goes before the rest, which may be far smaller, drowns in its rounding.
     gain -= tf.scatter_nd([[0, 0, 0]], [1.0], tf.shape(gain))
-    noise = tf.signal.irfft3d(spectrum * complex_of(gain), shape)
+    noise = convolve(seeds.normal(shape), gain)
     return tf.math.divide_no_nan(noise, tf.math.reduce_std(noise))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from spinet_tf.atomic_write import atomic_path
+from spinet_tf.box import bounding_box, whole
 from spinet_tf.errors import InputError
 
 ROW_INCHES = 2.6
@@ -14,34 +15,25 @@ COLOUR_BAR_INCHES = 0.9
 MARGIN_VOXELS = 3
 
 
-def three_planes(
-    path,
-    volumes,
-    mask=None,
-    window=(-0.1, 0.1),
-    unit="ppm",
-    voxel_size=(1.0, 1.0, 1.0),
-):
+def three_planes(path, volumes, mask=None, voxel_size=(1.0, 1.0, 1.0)):
     """Write a picture with a row per volume: axial, coronal and sagittal plane.
 
     The planes go through the middle of the mask and show its surroundings only. All
-    rows share the window, so an error map can be read beside the map it belongs to.
-    The axes are those of the array: x to the right, y or z up.
+    rows share the window of +-0.1 ppm, so an error map can be read beside the map it
+    belongs to. The axes are those of the array: x to the right, y or z up.
 
     Args:
         path: file to write; its suffix (".png", ".pdf") is the format.
-        volumes: dict of title to float array `(x, y, z)`, all on one grid.
+        volumes: dict of title to float array `(x, y, z)` [ppm], all on one grid.
         mask: array `(x, y, z)`, the brain where it is greater than 0. Defaults to
             None, the middle of the whole volume.
-        window: two floats, the values shown black and white. Defaults to +-0.1.
-        unit: str, of the values. Defaults to "ppm".
         voxel_size: three floats [mm], for the aspect. Defaults to 1 mm.
 
     Raises:
         InputError: if the shapes differ, the mask is empty, the suffix is not that of
             a picture or the file cannot be written.
     """
-    save_figure(path, draw_three_planes(volumes, mask, window, unit, voxel_size))
+    save_figure(path, draw_three_planes(volumes, mask, voxel_size))
 
 
 def plain_text(name):
@@ -67,15 +59,14 @@ def save_figure(path, figure):
         figure.savefig(temporary, dpi=150)
 
 
-def draw_three_planes(volumes, mask, window, unit, voxel_size):
+def draw_three_planes(volumes, mask, voxel_size, window=(-0.1, 0.1)):
     """The picture that `three_planes` writes.
 
     Args:
         volumes: as `three_planes`.
         mask: as `three_planes`.
-        window: as `three_planes`.
-        unit: as `three_planes`.
         voxel_size: as `three_planes`.
+        window: two floats [ppm], the values shown black and white. Defaults to +-0.1.
 
     Returns:
         `matplotlib.figure.Figure`.
@@ -83,10 +74,7 @@ def draw_three_planes(volumes, mask, window, unit, voxel_size):
     Raises:
         InputError: if the shapes differ or the mask is empty.
     """
-    return _draw(volumes, shown_box(volumes, mask), window, unit, voxel_size)
-
-
-def _draw(volumes, box, window, unit, voxel_size):
+    box = shown_box(volumes, mask)
     middle = [(s.start + s.stop) // 2 for s in box]
     extent = [(s.stop - s.start) * d for s, d in zip(box, voxel_size, strict=True)]
     tallest = max(extent[1:])
@@ -124,7 +112,7 @@ def _draw(volumes, box, window, unit, voxel_size):
     figure.colorbar(
         picture,
         ax=axes,
-        label=unit,
+        label="ppm",
         ticks=np.linspace(*window, 5),
         shrink=min(1, 1.5 / len(volumes)),
     )
@@ -139,7 +127,7 @@ def shown_box(volumes, mask):
         mask: array `(x, y, z)`, the brain where it is greater than 0; None for all.
 
     Returns:
-        list of three slices.
+        Three slices.
 
     Raises:
         InputError: if the shapes differ or the mask is empty.
@@ -152,11 +140,8 @@ def shown_box(volumes, mask):
         if other != shape or len(other) != 3:
             raise InputError(f"{title}: expected three axes as {shape}, got {other}")
     if mask is None:
-        return [slice(0, n) for n in shape]
-    inside = np.nonzero(np.asarray(mask) > 0)
-    if inside[0].size == 0:
+        return whole(shape).slices
+    brain = bounding_box(np.asarray(mask) > 0)
+    if not brain.edges.all():
         raise InputError("mask: expected a brain, got no voxel above 0")
-    return [
-        slice(max(i.min() - MARGIN_VOXELS, 0), min(i.max() + 1 + MARGIN_VOXELS, n))
-        for i, n in zip(inside, shape, strict=True)
-    ]
+    return whole(shape).intersection(brain.dilated(MARGIN_VOXELS)).slices

@@ -103,7 +103,7 @@ def validation_batches(stored, errors, seed, measured_fields=0.0):
 
     Args:
         stored: `tf.data.Dataset` of stored examples, in a fixed order.
-        errors: `FieldErrors`.
+        errors: `FieldErrors`; None if all fields are measured ones.
         seed: int.
         measured_fields: as in `make_example`. Defaults to 0.
 

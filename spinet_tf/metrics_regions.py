@@ -8,6 +8,7 @@ import math
 import numpy as np
 from scipy.ndimage import binary_dilation
 
+from spinet_tf.box import bounding_box, whole
 from spinet_tf.metrics_challenge import TINY, demeaned_nrmse, inside_mask, linear_fit
 
 REGION_NAMES = {
@@ -166,6 +167,6 @@ def _calcification(reconstruction, reference, labels):
 def _box_around(region, margin):
     """The region's bounding box grown by a number of voxels, inside the volume."""
     box = np.zeros(region.shape, bool)
-    corners = [(i.min(), i.max()) for i in np.nonzero(region)]
-    box[tuple(slice(max(a - margin, 0), b + margin + 1) for a, b in corners)] = True
+    grown = bounding_box(region).dilated(margin)
+    box[whole(region.shape).intersection(grown).slices] = True
     return box

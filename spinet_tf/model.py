@@ -5,7 +5,6 @@ import inspect
 import keras
 import tensorflow as tf
 
-from spinet_tf import copies
 from spinet_tf.data_consistency import DataConsistency
 from spinet_tf.denoiser import Denoiser
 from spinet_tf.dipole_operator import DipoleOperator
@@ -222,14 +221,6 @@ class SpiNetQSM(keras.Model):
     def leaves_out(self):
         """Whether voxels of a field that nothing explains are left out, a bool."""
         return self.adaptive_penalty and self.mm_steps > 1
-
-    def folded(self, dtype=None):
-        """A copy for inference, see `spinet_tf.copies.folded`."""
-        return copies.folded(self, dtype)
-
-    def with_transform(self, transform):
-        """A copy with another transform, see `spinet_tf.copies.with_transform`."""
-        return copies.with_transform(self, transform)
 
     def get_config(self):
         names = list(inspect.signature(SpiNetQSM.__init__).parameters)[1:-1]

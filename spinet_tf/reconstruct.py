@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from spinet_tf.available_memory import Memory, check_fits_in_memory, memory_taken
+from spinet_tf.copies import folded
 from spinet_tf.denoising_plan import choose_tiles
 from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.dipole_operator import filter_volume
@@ -55,7 +56,7 @@ class Reconstructor:
         self._kept = 0  # memory that volumes have left, but for the results
         self._before_all = None  # memory when the first volume came
         self.whole_volume = whole_volume
-        self.model = model.folded(PRECISIONS[precision])
+        self.model = folded(model, PRECISIONS[precision])
         volume = tf.TensorSpec((None, None, None, None, 1), tf.float32)
         vector = tf.TensorSpec((None, 3), tf.float32)
         inputs = {

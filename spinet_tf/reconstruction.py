@@ -30,7 +30,8 @@ class Reconstruction(NamedTuple):
         unrolls: list of `UnrollReport`; empty for a method without any.
         seconds: float, wall time.
         left_out: float, share of the mask's voxels that were left out, as nothing
-            explains their field (`spinet_tf.outliers`); None where none is looked for.
+            explains their field (`spinet_tf.outliers`); where none is looked for None,
+            and 0 from an exported network.
     """
 
     susceptibility: np.ndarray

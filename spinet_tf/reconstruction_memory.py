@@ -3,12 +3,11 @@
 import math
 
 from spinet_tf.available_memory import ALL_MEMORY, check_fits_in_memory
-from spinet_tf.tiles import smallest_n_bytes
+from spinet_tf.tiles import FEATURE_MAPS, smallest_n_bytes
 
 # Measured, in float32 volumes.
 SOLVE_VOLUMES = 40
 HELD_VOLUMES = 16  # while the CNN runs
-FEATURE_MAPS = 4  # alive at a time, the convolution's scratch among them
 USABLE = 0.8  # of the memory; the rest is for what is not counted
 
 

@@ -30,7 +30,7 @@ class Planes:
         """A row for each of a dict of title to volume; `window` ppm is white."""
         turned = {title: self._axes.turn(volume) for title, volume in volumes.items()}
         limits = (-window, window)
-        figure = draw_three_planes(turned, self._mask, limits, "ppm", self._voxel_size)
+        figure = draw_three_planes(turned, self._mask, self._voxel_size, limits)
         return picture(figure, f"{', '.join(volumes)}: ±{window:.3g} ppm")
 
     def draw_unrolls(self, maps):

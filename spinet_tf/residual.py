@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from spinet_tf.dipole_kernel import dipole_kernel
-from spinet_tf.dipole_operator import filter_volume
+from spinet_tf.dipole_operator import field_of
 from spinet_tf.scan_geometry import check_scan, check_sources
 
 
@@ -33,9 +32,6 @@ def field_residual(
     ):
         check_scan(volume, mask, voxel_size, b0_direction, name)
     check_sources(susceptibility)
-    geometry = [np.asarray([v], np.float32) for v in (voxel_size, b0_direction)]
-    kernel = dipole_kernel(np.shape(local_field), *geometry, dc_value)
-    volume = np.asarray(susceptibility, np.float32)[np.newaxis, ..., np.newaxis]
-    predicted = filter_volume(volume, kernel).numpy()[0, ..., 0]
+    predicted = field_of(susceptibility, voxel_size, b0_direction, dc_value)
     residual = predicted - np.asarray(local_field, np.float32)
     return np.where(np.asarray(mask) > 0, residual, np.float32(0))

@@ -5,9 +5,9 @@ import math
 import numpy as np
 
 from spinet_tf.available_memory import check_fits_in_memory
-from spinet_tf.dipole_kernel import dipole_kernel
-from spinet_tf.dipole_operator import filter_volume
+from spinet_tf.dipole_operator import field_of
 from spinet_tf.errors import InputError
+from spinet_tf.reconstruction_memory import format_size
 from spinet_tf.scan_geometry import check_scan, check_sources
 
 BYTES_PER_VOXEL = 50  # measured
@@ -41,18 +41,11 @@ def simulate_field(susceptibility, mask, voxel_size, b0_direction, noise=0.0, se
         raise InputError(f"seed: expected an integer >= 0, got {seed}")
     check_sources(susceptibility)
     shape = np.shape(susceptibility)
-    size = " x ".join(str(n) for n in shape)
     check_fits_in_memory(
         BYTES_PER_VOXEL * math.prod(shape),
-        f"susceptibility: simulating the field of {size} voxels",
+        f"susceptibility: simulating the field of {format_size(shape)} voxels",
     )
-    kernel = dipole_kernel(
-        shape,
-        np.asarray([voxel_size], np.float32),
-        np.asarray([b0_direction], np.float32),
-    )
-    volume = np.asarray(susceptibility, np.float32)[np.newaxis, ..., np.newaxis]
-    field = filter_volume(volume, kernel).numpy()[0, ..., 0]
+    field = field_of(susceptibility, voxel_size, b0_direction)
     if not np.isfinite(field).all():
         raise InputError(
             "susceptibility: its values are too large, the field is not finite"

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from spinet_tf.copies import folded, with_transform
 from spinet_tf.fourier import MatrixDFT
 from tests.grids import GRIDS
 from tests.networks import VARIANTS, scan, small_model
@@ -15,12 +16,13 @@ def test_folded_copy_computes_the_same():
     model.compile(keras.optimizers.Adam(1e-2), "mae", jit_compile=False)
     inputs = scan()
     model.fit(inputs, 0.05 * inputs["mask"], epochs=3, batch_size=2, verbose=0)
-    folded = model.folded()
+    for_inference = folded(model)
     expected = model(inputs)
     np.testing.assert_allclose(
-        folded(inputs), expected, atol=1e-5 * np.abs(expected).max()
+        for_inference(inputs), expected, atol=1e-5 * np.abs(expected).max()
     )
-    np.testing.assert_array_equal(folded.folded()(inputs), folded(inputs))
+    again = folded(for_inference)
+    np.testing.assert_array_equal(again(inputs), for_inference(inputs))
 
 
 @pytest.mark.parametrize("grid", GRIDS)
@@ -30,7 +32,7 @@ def test_matrix_transform_computes_the_same(variant, grid):
     model = small_model(**options, **VARIANTS[variant])
     inputs = scan(grid, np.float64)
     expected = model(inputs).numpy()
-    matrix = model.with_transform(MatrixDFT)
+    matrix = with_transform(model, MatrixDFT)
     np.testing.assert_allclose(
         matrix(inputs), expected, atol=1e-8 * np.abs(expected).max()
     )
@@ -40,7 +42,7 @@ def test_matrix_transform_computes_the_same(variant, grid):
 
 def test_mixed_precision_is_of_the_cnn_only():
     model = small_model()
-    mixed = model.folded("mixed_bfloat16")
+    mixed = folded(model, "mixed_bfloat16")
     inputs = scan()
     problem = mixed.prepare(inputs)
     unroll = next(mixed.rounds(problem))

@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from benchmarks.agreement import invivo_error, relative_error
+from spinet_tf.copies import folded
 from spinet_tf.model_files import load_model
 from spinet_tf.pretrained import PRETRAINED
 from spinet_tf.serving.client import RemoteReconstructor
@@ -12,7 +13,7 @@ from tests.served import in_keras, request, server_process
 
 
 def check_saved_model(model, tmp_path):
-    model = model.folded("float32")
+    model = folded(model, "float32")
     folder = export_saved_model(model, tmp_path)
     signature = tf.saved_model.load(str(folder)).signatures["serving_default"]
     for size in ((48, 40, 32), (33, 47, 29)):

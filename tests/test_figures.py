@@ -10,7 +10,7 @@ VOXEL_SIZE = (1.0, 1.5, 2.0)
 
 
 def planes(volumes, mask=None, window=(-0.1, 0.1)):
-    figure = draw_three_planes(volumes, mask, window, "ppm", VOXEL_SIZE)
+    figure = draw_three_planes(volumes, mask, VOXEL_SIZE, window)
     panels = [axes for axes in figure.axes if axes.images]
     return figure, np.reshape(panels, (len(volumes), 3))
 

@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from spinet_tf import denoising_plan
 from spinet_tf.classical import CLASSICAL_METHODS
+from spinet_tf.copies import folded
 from spinet_tf.padding import reconstruct_padded
 from spinet_tf.reconstruct import Reconstructor, reconstruct_classical
 from spinet_tf.tiles import plan_tiles
@@ -93,7 +94,7 @@ class Network:
     def __init__(self, variant):
         # Iterations are enough for all to converge, also one voxel in a field of zeros.
         options = {"tolerance": TOLERANCE, "max_iterations": 1000, "initial_p": 1.5}
-        model = perturbed_model(**options, chi_mean=0.01, **variant).folded()
+        model = folded(perturbed_model(**options, chi_mean=0.01, **variant))
         self.reconstructor = Reconstructor(model)
         volume = tf.TensorSpec((None, None, None, None, 1), tf.float32)
         vector = tf.TensorSpec((None, 3), tf.float32)

@@ -10,6 +10,7 @@ import pytest
 
 from spinet_tf import SpiNetQSM, reconstruct
 from spinet_tf.available_memory import Memory
+from spinet_tf.copies import folded
 from spinet_tf.errors import InputError
 from spinet_tf.reconstruct import Reconstructor
 from spinet_tf.reconstruction_memory import (
@@ -32,7 +33,7 @@ class _ProcessOf:
 
 
 def small_network():
-    return SpiNetQSM(filters=4, blocks=1, unrolls=2).folded()
+    return folded(SpiNetQSM(filters=4, blocks=1, unrolls=2))
 
 
 def test_limit_makes_tiles_smaller_and_is_refused_only_below_the_smallest(monkeypatch):

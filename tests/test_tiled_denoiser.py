@@ -8,6 +8,7 @@ import tensorflow as tf
 from spinet_tf import SpiNetQSM, denoising_plan
 from spinet_tf import tiled_denoiser as module
 from spinet_tf.box import Box, bounding_box, whole
+from spinet_tf.copies import folded
 from spinet_tf.denoising_plan import choose_tiles, share_of_work
 from spinet_tf.reconstruct import Reconstructor
 from spinet_tf.tiled_denoiser import TiledDenoiser
@@ -38,7 +39,7 @@ def model(variant, filters=4):
     """A network whose biases matter, so that its background does."""
     keras.utils.set_random_seed(3)
     rng = np.random.default_rng(3)
-    made = SpiNetQSM(filters=filters, unrolls=2, **variant).folded()
+    made = folded(SpiNetQSM(filters=filters, unrolls=2, **variant))
     made.denoiser.set_weights(
         [w + 0.1 * rng.standard_normal(w.shape) for w in made.denoiser.get_weights()]
     )
@@ -98,7 +99,7 @@ def test_one_voxel_less_around_the_mask_is_too_little(denoiser, tiled, monkeypat
 
 @pytest.mark.parametrize("filters", [4, 8, 16])
 def test_bfloat16(filters):
-    mixed = model(PAPER, filters).folded("mixed_bfloat16").denoiser
+    mixed = folded(model(PAPER, filters), "mixed_bfloat16").denoiser
     volume, mask = masked_volume("at three faces", 1)
     volume = tf.cast(volume, tf.bfloat16)
     # In a graph, where the same operations are fused.

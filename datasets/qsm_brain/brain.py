@@ -12,7 +12,6 @@ from .tissues import draw_tissues, tissue_susceptibility
 from .tracts import tract_susceptibility
 from .vessels import draw_vessels
 
-LABELS = {"outside": 0, "csf": 1, "grey_matter": 2, "white_matter": 3}
 VESSEL_LABEL, LESION_LABEL = 20, 21
 
 

@@ -145,8 +145,8 @@ def _add_part(
         ribbon = (nucleus.shell / 2 - depth) * thickness / softness + 0.5
         fraction = fraction * np.clip(ribbon, 0.25, 1)
 
-    inside = value * (1 + rng.normal(0, 0.25, 3).astype(np.float32) @ unit[..., None])
-    inside = inside[..., 0] if inside.ndim == 4 else inside
+    slope = rng.normal(0, 0.25, 3).astype(np.float32)
+    inside = value * (1 + slope @ unit[..., None])[..., 0]
     inside = inside + abs(value) * rng.uniform(0.03, 0.2) * smooth_field(
         rng, shape, max(1.0, rng.uniform(1.0, 4.0) / view.scale)
     )

@@ -1,5 +1,7 @@
 """The local field of a patch, as if there were nothing outside of it."""
 
+import functools
+
 import numpy as np
 
 from spinet_tf.simulate import simulate_field
@@ -21,11 +23,16 @@ class PatchField:
 
     def __init__(self, scan: Scan):
         self._scan = scan
+
+    @functools.cached_property
+    def _explained(self):
+        """The field of all sources of the map."""
         # Room around the head: the other side of the volume makes no part of a field.
+        scan = self._scan
         margin = [(edge // 4, edge // 4) for edge in scan.mask.shape]
         padded = (np.pad(x, margin) for x in (scan.susceptibility, scan.mask))
         first = tuple(before for before, _ in margin)
-        self._explained = crop(self._simulate(*padded), first, scan.mask.shape)
+        return crop(self._simulate(*padded), first, scan.mask.shape)
 
     def __call__(self, corner: Triple, shape: Triple) -> np.ndarray:
         """Gives the field of one patch.
@@ -39,17 +46,13 @@ class PatchField:
             volume.
         """
         scan = self._scan
-        chi, mask, measured, explained = (
-            crop(volume, corner, shape)
-            for volume in (
-                scan.susceptibility,
-                scan.mask,
-                scan.local_field,
-                self._explained,
-            )
-        )
+        measured = crop(scan.local_field, corner, shape)
         if shape == scan.mask.shape:
             return measured
+        chi, mask, explained = (
+            crop(volume, corner, shape)
+            for volume in (scan.susceptibility, scan.mask, self._explained)
+        )
         return measured - explained + self._simulate(chi, mask)
 
     def _simulate(self, susceptibility, mask):

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from spinet_tf.box import bounding_box
 from spinet_tf.errors import InputError
 
 Triple = tuple[int, int, int]
@@ -33,12 +34,10 @@ def patch_corners(
     """
     if any(size > length for size, length in zip(shape, mask.shape, strict=True)):
         raise InputError(f"shape {mask.shape} is smaller than a patch, {tuple(shape)}")
-    grid = []
+    grid, box = [], bounding_box(mask)
     for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        occupied = np.flatnonzero(mask.any(axis=others))
-        first = min(occupied[0], mask.shape[axis] - shape[axis])
-        last = max(first, occupied[-1] + 1 - shape[axis])
+        first = min(box.low[axis], mask.shape[axis] - shape[axis])
+        last = max(first, box.high[axis] - shape[axis])
         count = 1 + math.ceil((last - first) / stride[axis])
         grid.append(np.linspace(first, last, count).round().astype(int).tolist())
     corners = [

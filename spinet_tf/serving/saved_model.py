@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras.export import ExportArchive
 
 from spinet_tf.atomic_write import why_not_written, write_json
+from spinet_tf.copies import folded
 from spinet_tf.errors import InputError
 from spinet_tf.reconstruct import PRECISIONS
 from spinet_tf.serving.model_card import model_card, model_facts
@@ -46,7 +47,7 @@ def export_saved_model(
         raise ValueError(
             f"precision must be one of {list(PRECISIONS)}. Received: {precision=}"
         )
-    folded = model.folded(PRECISIONS[precision])
+    network = folded(model, PRECISIONS[precision])
     facts = model_facts(model, precision, max_voxels)
     output_dir = Path(output_dir)
     try:
@@ -57,7 +58,8 @@ def export_saved_model(
         ) as temporary:
             version = Path(temporary) / "version"
             version.mkdir()  # as the umask has it; what it is in is ours alone
-            _write_graph(folded, max_voxels, version)
+            endpoints = signatures(network, max_voxels)
+            write_graph(network, endpoints, version)
             write_warmup_requests(version, max_voxels)
             write_json(version / "spinet_qsm.json", facts)
             (version / "README.md").write_text(model_card(facts, notes), "utf-8")
@@ -70,10 +72,18 @@ def export_saved_model(
         raise InputError(f"{output_dir}: cannot be written, {reason}") from error
 
 
-def _write_graph(folded, max_voxels, folder):
+def write_graph(model, endpoints, folder):
+    """Write a SavedModel without gradients.
+
+    Args:
+        model: `SpiNetQSM`, whose variables it holds.
+        endpoints: dict of a signature's name to its function and `tf.TensorSpec`s,
+            None where the function has its own.
+        folder: path, empty or not there yet.
+    """
     archive = ExportArchive()
-    archive.track(folded)
-    for name, (function, specs) in signatures(folded, max_voxels).items():
+    archive.track(model)
+    for name, (function, specs) in endpoints.items():
         archive.add_endpoint(name, function, specs)
     # Nobody asks a served graph for gradients, which would double it.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)

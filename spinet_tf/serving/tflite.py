@@ -10,12 +10,12 @@ import math
 import tempfile
 from numbers import Integral
 
-import keras
 import tensorflow as tf
 from absl import logging
 
 from spinet_tf import __version__
 from spinet_tf.atomic_write import atomic_path, made_folder
+from spinet_tf.copies import folded, with_transform
 from spinet_tf.errors import InputError
 from spinet_tf.fourier import MatrixDFT
 from spinet_tf.model import SpiNetQSM
@@ -27,6 +27,7 @@ from spinet_tf.serving.flatbuffer import (
     serialize,
 )
 from spinet_tf.serving.half_weights import halve_convolutions
+from spinet_tf.serving.saved_model import write_graph
 from spinet_tf.serving.signatures import DEFAULT_SIGNATURE, reconstruction
 
 METADATA = "spinet_qsm"
@@ -113,7 +114,7 @@ def convert(model, matrix_size, variant="float32"):
     Returns:
         bytes.
     """
-    model = model.folded("float32").with_transform(MatrixDFT)
+    model = with_transform(folded(model, "float32"), MatrixDFT)
     model.denoiser = PlanarDenoiser(model.denoiser)
     converted = parse(_converted(model, reconstruction_graph(model, matrix_size)))
     check_self_contained(converted)
@@ -125,11 +126,7 @@ def convert(model, matrix_size, variant="float32"):
 
 def _converted(model, graph):
     with tempfile.TemporaryDirectory() as folder, _without_warnings():
-        archive = keras.export.ExportArchive()
-        archive.track(model)
-        archive.add_endpoint(DEFAULT_SIGNATURE, graph)
-        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-        archive.write_out(folder, options=options, verbose=False)
+        write_graph(model, {DEFAULT_SIGNATURE: (graph, None)}, folder)
         converter = tf.lite.TFLiteConverter.from_saved_model(
             folder, signature_keys=[DEFAULT_SIGNATURE]
         )

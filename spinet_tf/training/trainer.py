@@ -80,7 +80,3 @@ class Trainer(keras.Model):
         for mean, value in zip(self.metrics, (loss, *parts), strict=True):
             mean.update_state(value)
         return self.get_metrics_result()
-
-    def get_compile_config(self):
-        """Nothing: the loss is the trainer's own, only the network is saved."""
-        return {}
