@@ -145,7 +145,8 @@ def _read(arguments, names):
                 " they count as 0",
                 stacklevel=2,
             )
-    located = next((v for v in (reference, *volumes) if v.affine is not None), None)
+    candidates = [v for v in (reference, *volumes) if v.affine is not None]
+    located = max(candidates, key=lambda v: v.is_placed, default=None)
     return _Scans(
         dict(zip(names, (chi.data for chi in maps), strict=True)),
         reference.data,
@@ -157,8 +158,8 @@ def _read(arguments, names):
 
 
 def _check_grids(volumes):
-    """Check that all lie on one grid; one without an affine matches every other."""
-    located = next((v for v in volumes if v.affine is not None), volumes[0])
+    """Check that all lie on one grid; one that lies nowhere matches every other."""
+    located = max(volumes, key=lambda v: (v.is_placed, v.affine is not None))
     for volume in volumes:
         check_same_grid(located, volume)
 

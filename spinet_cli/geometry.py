@@ -1,5 +1,7 @@
 """Voxel size and B0 direction from the flags or the affine."""
 
+import warnings
+
 import numpy as np
 
 from spinet_tf.errors import InputError
@@ -95,4 +97,13 @@ def place_and_resolve(arguments, volume, mask, sidecar_b0=None):
     affine = "the affine" if placed is volume else "the mask's affine"
     geometry = resolve_geometry(arguments, placed, sidecar_b0, affine)
     fits = np.allclose(geometry[0], placed.voxel_size or geometry[0], rtol=0.01)
-    return placed if fits else volume, *geometry
+    if fits:
+        return placed, *geometry
+    if placed is volume:
+        edges = " x ".join(f"{edge:.4g}" for edge in volume.voxel_size)
+        warnings.warn(
+            f"{volume.name}: its affine has voxels of {edges} mm, other than"
+            " --voxel-size; what is written keeps the affine",
+            stacklevel=2,
+        )
+    return volume, *geometry

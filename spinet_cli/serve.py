@@ -3,6 +3,8 @@
 import logging
 import os
 import signal
+import socket
+import ssl
 import sys
 import threading
 
@@ -33,6 +35,7 @@ def run(arguments):
         values=arguments.max_voxels,
     )
     tls = _tls(arguments)
+    _check_free(arguments.host, arguments.port)
     store = ModelStore(arguments.model_dir)
     model_server = ModelServer(store, arguments.model_name, limits)
     terminated = threading.Event()
@@ -66,4 +69,29 @@ def _tls(arguments):
         return None
     if not (arguments.tls_key and arguments.tls_cert):
         raise InputError("--tls-key and --tls-cert go together")
-    return read_bytes(arguments.tls_key), read_bytes(arguments.tls_cert)
+    pair = read_bytes(arguments.tls_key), read_bytes(arguments.tls_cert)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+            arguments.tls_cert, arguments.tls_key, password=lambda: ""
+        )
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{arguments.tls_cert}: expected a certificate chain in PEM that fits the"
+            f" key {arguments.tls_key}, which has no password"
+        ) from error
+    return pair
+
+
+def _check_free(host, port):
+    """Check an address before a network is loaded for it; gRPC would not say why."""
+    try:
+        reason = ""
+        for family, _, _, _, address in socket.getaddrinfo(host.strip("[]"), port):
+            try:
+                with socket.create_server(address[:2], family=family):
+                    return
+            except OSError as error:
+                reason = os.strerror(error.errno)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "not the name of a host"
+    raise InputError(f"{host}:{port}: cannot be listened on, {reason}")

@@ -37,7 +37,8 @@ def background_in(box, background, matrix_size):
     Returns:
         `(1, x, y, z, channel)` of the box's size.
     """
-    return _gather(background, _voxels_of_background(box, background, matrix_size))
+    voxels = _voxels_of_background(box, background, matrix_size)
+    return _gather(background, voxels, first_axis=2)  # whose rows are copied whole
 
 
 @tf.function(autograph=False)

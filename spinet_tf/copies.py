@@ -1,6 +1,7 @@
 """Copies of a network that compute the same in another way."""
 
 from spinet_tf.denoiser import fold_batch_norm
+from spinet_tf.model import SpiNetQSM
 
 
 def folded(model, dtype=None):
@@ -13,7 +14,12 @@ def folded(model, dtype=None):
 
     Returns:
         A `SpiNetQSM`.
+
+    Raises:
+        TypeError: the model is none.
     """
+    if not isinstance(model, SpiNetQSM):
+        raise TypeError(f"expected a SpiNet-QSM model, got {type(model).__name__}")
     config = {**model.get_config(), "batch_norm": False, "dropout": 0.0}
     config["dtype"] = dtype or model.dtype_policy
     copy = type(model).from_config(config)

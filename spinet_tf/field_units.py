@@ -19,11 +19,12 @@ UNITS = {"ppm": "ppm", "hz": "Hz", "rad": "radians"}
 LARGEST_FIELD = 0.6
 SMALLEST_FIELD = {"ppm": 1e-4, "hz": 1e-3, "rad": 1e-3}
 # What a 99th percentile looks like up to each number. At 3 T and an echo time of
-# 20 ms, 0.1 ppm is 13 Hz, 1.6 rad or 100 ppb.
+# 20 ms, 0.02 to 0.3 ppm is 2.6 to 38 Hz, 0.3 to 4.8 rad or 20 to 300 ppb.
 LOOKS_LIKE = (
     (1e-4, "Tesla or a fraction of B0"),
     (LARGEST_FIELD, "ppm"),
-    (3.0, "radians"),
+    (1.2, "radians"),
+    (5.0, "radians or Hz"),
     (10.0, "Hz"),
     (40.0, "Hz or ppb"),
     (math.inf, "ppb or rad/s"),
@@ -104,7 +105,7 @@ def check_units(
         return
     guess = next(unit for largest, unit in LOOKS_LIKE if spread <= largest)
     hint = f"it looks like {guess}"
-    if guess == UNITS[units]:
+    if UNITS[units] in guess.split(" or "):
         hint = "check the field strength" + " and echo time" * (units == "rad")
     found = f"{spread:.3g} {UNITS[units]}"
     if units != "ppm":

@@ -158,6 +158,7 @@ def write_volume(
         raise ValueError(f"data has shape {data.shape}, not {like.data.shape}")
     if like.affine is not None:
         image = nibabel.Nifti1Image(data.astype(np.float32), like.affine)
+        image.header.default_x_flip = False  # of an affine without a code, as is read
         qform = like.affine if like.qform is None else like.qform
         image.set_qform(qform, like.qform_code)
         image.set_sform(like.affine, like.sform_code)

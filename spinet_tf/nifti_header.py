@@ -130,6 +130,7 @@ def read_affines(
     """
     unit = MILLIMETRES[header.get_xyzt_units()[0]]
     _undo_rounding(header)
+    header.default_x_flip = False  # by NIfTI's method 1; nibabel's is Analyze's
     affine = header.get_best_affine()
     qform = header.get_qform(coded=True)[0]
     for matrix in (affine,) if qform is None else (affine, qform):

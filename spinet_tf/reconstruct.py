@@ -85,7 +85,7 @@ class Reconstructor:
         Args:
             local_field: float32 `(x, y, z)` [ppm]; outside the mask NaN and infinity
                 count as 0.
-            mask: `(x, y, z)`, 0 or 1.
+            mask: `(x, y, z)`, 0 or 1; an empty one gives zeros.
             voxel_size: three floats [mm].
             b0_direction: three floats, in voxel axes.
             progress: callable `(unroll, UnrollReport)`, called after each unroll,

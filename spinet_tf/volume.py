@@ -56,6 +56,11 @@ class Volume:
         return bool({SCANNER, ALIGNED} & {self.sform_code, self.qform_code})
 
     @property
+    def is_placed(self) -> bool:
+        """Whether the header says where the voxels lie, not how large they are only."""
+        return self.affine is not None and bool(self.sform_code or self.qform_code)
+
+    @property
     def _scanner_affine(self) -> np.ndarray | None:
         leads = qform_leads_to_the_scanner(self.sform_code, self.qform_code)
         return self.qform if leads and self.qform is not None else self.affine
@@ -118,11 +123,12 @@ def check_same_grid(first: Volume, second: Volume) -> None:
 
     Args:
         first: one image.
-        second: the other; the places are compared if both have an affine.
+        second: the other; the places are compared if both have a NIfTI code that
+            tells what their affine leads to, else the voxel sizes if both have some.
 
     Raises:
-        InputError: if the shapes differ, or voxels lie further apart than
-            `GRID_TOLERANCE` of a voxel.
+        InputError: if the shapes differ, voxels lie further apart than
+            `GRID_TOLERANCE` of a voxel, or their sizes differ by as much.
     """
     if first.data.shape != second.data.shape:
         raise InputError(
@@ -130,6 +136,16 @@ def check_same_grid(first: Volume, second: Volume) -> None:
             f" {first.data.shape} of {first.name}"
         )
     if first.affine is None or second.affine is None:
+        return
+    if not (first.is_placed and second.is_placed):
+        sizes = np.array([first.voxel_size, second.voxel_size])
+        if not np.allclose(*sizes, rtol=GRID_TOLERANCE, atol=0):
+            shown = (" x ".join(f"{edge:.4g}" for edge in size) for size in sizes)
+            raise InputError(
+                "{1}: its voxels of {3} mm are not those of {0}, {2} mm".format(
+                    first.name, second.name, *shown
+                )
+            )
         return
     # Affine maps differ most at a corner of the grid.
     corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(first.data.shape) - 1)

@@ -187,3 +187,15 @@ def test_a_field_in_ppm_for_want_of_a_unit_takes_no_flags_of_others(small_tree):
     (line,) = [line for line in result.err.splitlines() if line.startswith("  sub-")]
     assert "sub-1_localfield.nii: names no Units, and --b0 and --te are not" in line
     assert (maps / "sub-2" / "anat" / "sub-2_Chimap.nii.gz").exists()
+
+
+def test_folders_that_another_process_has_removed_or_filled(tmp_path):
+    from spinet_cli.bids_dataset import MapFiles
+
+    folders = [tmp_path / "sub-1" / "ses-1" / name for name in ("anat", "figures")]
+    files = MapFiles(*(folder / "file" for folder in (*folders, folders[1])))
+    files.remove_empty_folders(tmp_path)
+    files.make_folders()
+    (tmp_path / "sub-1" / "other").touch()
+    files.remove_empty_folders(tmp_path)
+    assert [path.name for path in (tmp_path / "sub-1").iterdir()] == ["other"]

@@ -13,8 +13,8 @@ from tensorflow_serving.apis import (
 )
 
 from spinet_tf.errors import InputError
-from spinet_tf.serving.client import REPORT, RemoteReconstructor
-from spinet_tf.serving.signatures import INPUTS
+from spinet_tf.serving.client import RemoteReconstructor
+from spinet_tf.serving.signatures import INPUTS, REPORT
 
 
 class Stub(grpc.GenericRpcHandler):

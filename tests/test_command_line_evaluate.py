@@ -226,12 +226,16 @@ def test_grids_of_maps_without_an_affine(tmp_path):
     shifted = np.eye(4)
     shifted[0, 3] = 7
     others = [
-        Volume(ones, affine, f"{k}.nii")
+        Volume(ones, affine, f"{k}.nii", sform_code=1)
         for k, affine in enumerate((np.eye(4), shifted))
     ]
     _check_grids([first, others[0]])
     with pytest.raises(InputError, match="affine"):
         _check_grids([first, *others])
+    nowhere = Volume(ones, np.eye(4), "c.nii")
+    _check_grids([nowhere, others[1]])
+    with pytest.raises(InputError, match="affine"):
+        _check_grids([nowhere, *others])
 
 
 def test_the_picture_is_in_canonical_axes(monkeypatch):

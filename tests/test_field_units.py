@@ -62,7 +62,8 @@ def test_plausible_fields_pass(ppm, units):
     [
         # 0.04 and 0.3 ppm at 3 T and an echo time of 20 ms
         (0.04 * 128, "ppm", "5.12 ppm, .* looks like Hz"),
-        (0.04 * 16.05, "ppm", "0.642 ppm, .* looks like radians"),
+        (0.04 * 16.05, "ppm", "0.642 ppm, .* looks like radians$"),
+        (0.023 * 128, "ppm", "2.94 ppm, .* looks like radians or Hz"),
         (0.04 * 1000, "ppm", "40 ppm, .* looks like Hz or ppb"),
         (0.3 * 1000, "ppm", "300 ppm, .* looks like ppb or rad/s"),
         (0.04e-6 * 3, "ppm", "1.2e-07 ppm, .* looks like Tesla"),

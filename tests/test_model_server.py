@@ -150,6 +150,8 @@ def test_output_filter(address, local):
     message.output_filter.append("susceptibility")
     response = predict(address, message)
     assert list(response.outputs) == ["susceptibility"]
+    everything = predict(address, predict_request(request())).outputs
+    assert response.outputs["susceptibility"] == everything["susceptibility"]
     message.output_filter.append("field")
     assert status_of(address, message)[0] == grpc.StatusCode.INVALID_ARGUMENT
 

@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from benchmarks.agreement import relative_error
+from spinet_tf.errors import InputError
 from spinet_tf.serving.model_store import ModelStore
 from spinet_tf.serving.warmup import WARMUP_FILE
 from tests.served import (
@@ -89,6 +90,25 @@ def store_of(monkeypatch, tmp_path):
         return model_store.ModelStore(tmp_path / "base"), tmp_path / "base"
 
     return make
+
+
+def test_a_model_of_another_kind_is_passed_over(exported, tmp_path):
+    shutil.copytree(exported[1], tmp_path / "1")
+    other = tf.Module()
+    other.double = tf.function(
+        lambda x: {"y": 2 * x}, [tf.TensorSpec((None,), tf.float32, "x")]
+    )
+    tf.saved_model.save(other, str(tmp_path / "2"), other.double)
+    store = ModelStore(tmp_path)
+    assert store.current.version == 1
+    shutil.copytree(exported[1], tmp_path / str(2**63))  # protobuf has no room for it
+    assert store.refresh() == []
+    assert store.current.version == 1
+    (tmp_path / "1").rename(tmp_path / "away")
+    (tmp_path / str(2**63)).rename(tmp_path / "far")
+    message = r"not a SpiNet-QSM model: .* takes \['x'\] and gives \['y'\]"
+    with pytest.raises(InputError, match=message):
+        ModelStore(tmp_path)
 
 
 def test_a_bad_version_is_told_of_once(store_of, caplog):

@@ -47,7 +47,8 @@ def test_write_on_the_grid_of_the_input(tmp_path, name, codes):
     written = nibabel.load(tmp_path / name)
     header = written.header
     np.testing.assert_array_equal(written.get_fdata(), DATA * 2)
-    np.testing.assert_allclose(written.affine, field.affine, atol=1e-5)
+    read_by_others = nibabel.load(tmp_path / "field.nii").affine
+    np.testing.assert_allclose(written.affine, read_by_others, atol=1e-5)
     assert header.get_data_dtype() == np.float32
     assert (int(header["sform_code"]), int(header["qform_code"])) == codes
     assert header.get_xyzt_units()[0] == "mm"
@@ -55,6 +56,19 @@ def test_write_on_the_grid_of_the_input(tmp_path, name, codes):
     np.testing.assert_allclose(header.get_zooms(), (0.7, 0.8, 3.0), rtol=1e-6)
     reread = read_volume(tmp_path / name)
     assert reread.b0_direction == pytest.approx(field.b0_direction, abs=1e-6)
+    np.testing.assert_allclose(reread.affine, field.affine, atol=1e-5)
+
+
+def test_a_header_without_codes_mirrors_nothing(tmp_path):
+    image = nibabel.Nifti1Image(DATA, AFFINE)
+    image.set_sform(AFFINE, 0)
+    image.set_qform(AFFINE, 0)
+    image.to_filename(tmp_path / "field.nii")
+    field = read_volume(tmp_path / "field.nii")
+    np.testing.assert_allclose(
+        field.affine[:3, :3], np.diag([0.7, 0.7, 3.0]), rtol=1e-6
+    )
+    assert not field.is_placed
 
 
 def test_write_without_an_affine(tmp_path):

@@ -96,6 +96,8 @@ def test_bfloat16_is_close(model):
     assert 0 < error < 0.03
     with pytest.raises(ValueError, match="precision='float16'"):
         Reconstructor(model, "float16")
+    with pytest.raises(TypeError, match="expected a SpiNet-QSM model, got str"):
+        Reconstructor("model.keras")
 
 
 def test_a_result_that_is_not_finite_is_refused():

@@ -35,8 +35,8 @@ def test_tls(exported, tmp_path):
     with server_process(exported[1].parent, *flags) as (_, address):
         assert RemoteReconstructor(address, tls_ca=trusted.read_bytes()).version == 1
         other = trustme.CA().cert_pem.bytes()
-        for wrong in (other, None):
-            with pytest.raises(InputError, match="UNAVAILABLE|DEADLINE"):
+        for wrong, hint in ((other, "with TLS"), (None, "without TLS")):
+            with pytest.raises(InputError, match=f"{hint}|DEADLINE"):
                 RemoteReconstructor(address, tls_ca=wrong, timeout=5)
 
 
@@ -153,6 +153,15 @@ def test_serve_refuses(tmp_path, exported):
     assert "x: cannot be read" in refused(
         "serve", model_dir, "--tls-key=x", "--tls-cert=x"
     )
+    nothing = tmp_path / "1" / "saved_model.pb"
+    assert refused(
+        "serve", model_dir, f"--tls-key={nothing}", f"--tls-cert={nothing}"
+    ) == (
+        f"spinet-qsm: error: {nothing}: expected a certificate chain in PEM that fits"
+        f" the key {nothing}, which has no password\n"
+    )
+    message = refused("serve", model_dir, "--host=no.such.host.invalid")
+    assert "no.such.host.invalid:8500: cannot be listened on, " in message
     for flag, expected in (
         ("--port=99999", "expected 0 to 65535, got '99999'"),
         ("--max-voxels=0", "expected an integer > 0, got '0'"),
@@ -166,7 +175,8 @@ def test_serve_refuses(tmp_path, exported):
 def test_serve_refuses_a_port_in_use(address, exported):
     port = address.split(":")[1]
     message = refused("serve", f"--model-dir={exported[1].parent}", f"--port={port}")
-    assert f"127.0.0.1:{port}: cannot be listened on" in message
+    expected = f"127.0.0.1:{port}: cannot be listened on, Address already in use\n"
+    assert message == f"spinet-qsm: error: {expected}"
 
 
 def test_ends_at_a_signal_that_another_thread_takes(tmp_path):

@@ -30,6 +30,7 @@ def test_flags_of_serve_reach_the_server(monkeypatch):
     from tests.command_line import run_words
 
     monkeypatch.setattr(serve, "ModelStore", lambda _: SimpleNamespace(current=None))
+    monkeypatch.setattr(serve, "_check_free", lambda *_: None)
     monkeypatch.setattr(serve.signal, "signal", lambda *_: None)
     monkeypatch.setattr(serve.logging, "basicConfig", lambda **_: None)
     started = []

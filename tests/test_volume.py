@@ -23,7 +23,7 @@ def affine_of(rotation, voxel_size, origin=(-90.0, 12.5, 30.0)):
 
 def volume(data=None, affine=None, name="field.nii"):
     data = np.zeros(SHAPE, np.float32) if data is None else data
-    return Volume(data, affine, name)
+    return Volume(data, affine, name, sform_code=1)
 
 
 def test_b0_of_an_oblique_anisotropic_scan():
@@ -89,6 +89,18 @@ def test_same_grid_sees_what_a_corner_sees():
     # The farthest voxel is hypot(5, 4) mm from the axis: 2 sin(0.25 degrees) of it.
     with pytest.raises(InputError, match=r"0\.0559 mm apart"):
         check_same_grid(volume(affine=affine), volume(affine=turned))
+
+
+def test_same_grid_without_codes_goes_by_voxel_sizes():
+    placed = volume(affine=affine_of(rotation_about_x(20), (0.7, 0.7, 3.0)))
+    nowhere = Volume(placed.data, np.diag([0.7, 0.7, 3.0, 1]), "chi.nii")
+    check_same_grid(placed, nowhere)
+    check_same_grid(nowhere, placed)
+    other = Volume(placed.data, np.diag([0.7, 0.8, 3.0, 1]), "chi.nii")
+    message = "chi.nii: its voxels of 0.7 x 0.8 x 3 mm are not those of field.nii, 0.7"
+    with pytest.raises(InputError, match=message):
+        check_same_grid(placed, other)
+    assert not volume().is_placed
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

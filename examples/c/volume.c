@@ -2,9 +2,11 @@
 
 #include "volume.h"
 
+#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { LONGEST_PATH = 4096 };
 
@@ -67,7 +69,11 @@ int check_output(const char *path, const char *const inputs[2])
     if (!name_temporary(path, temporary))
         return fail(BAD_USE, path, "is too long");
     int code = check_replaced(path, inputs);
-    return code ? code : check_replaced(temporary, inputs);
+    if (!code)
+        code = check_replaced(temporary, inputs);
+    if (!code && access(dirname(temporary), W_OK))
+        code = fail(BAD_USE, path, "cannot be written");
+    return code;
 }
 
 int write_volume(const char *path, const TF_Tensor *tensor)

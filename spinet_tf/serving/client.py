@@ -12,16 +12,15 @@ from tensorflow_serving.apis import (
 
 from spinet_tf.errors import InputError
 from spinet_tf.serving.answers import Answering
-from spinet_tf.serving.signatures import DEFAULT_SIGNATURE, INPUTS, UNROLLS_SIGNATURE
+from spinet_tf.serving.signatures import (
+    DEFAULT_SIGNATURE,
+    INPUTS,
+    REPORT,
+    UNROLLS_SIGNATURE,
+)
 
 UNLIMITED = -1
 RETRY_BUFFER = 2**30  # a request larger than it would not be sent a second time
-REPORT = {
-    "susceptibility",
-    "solver_iterations",
-    "solver_residual",
-    "data_consistency",
-}
 OUTPUTS = {DEFAULT_SIGNATURE: REPORT, UNROLLS_SIGNATURE: {*REPORT, "iterates"}}
 RETRIES = {
     "methodConfig": [
@@ -81,6 +80,7 @@ class RemoteReconstructor(Answering):
             ("grpc.per_rpc_retry_buffer_size", RETRY_BUFFER),
             ("grpc.service_config", json.dumps(RETRIES)),
         ]
+        self._security = "without TLS" if tls_ca is None else "with TLS"
         if tls_ca is not None:
             credentials = grpc.ssl_channel_credentials(tls_ca)
             channel = grpc.secure_channel(address, credentials, options)
@@ -134,6 +134,7 @@ class RemoteReconstructor(Answering):
         try:
             return method(request, timeout=self._timeout)
         except grpc.RpcError as error:
-            raise InputError(
-                f"{self._address}: {error.code().name}: {error.details()}"
-            ) from error
+            message = f"{self._address}: {error.code().name}: {error.details()}"
+            if error.code() == grpc.StatusCode.UNAVAILABLE:
+                message += f"; is it running, and {self._security}?"
+            raise InputError(message) from error

@@ -25,6 +25,7 @@ class SavedModelReconstructor(Answering):
 
     Raises:
         OSError, tf.errors.OpError: there is no SavedModel, or it cannot be loaded.
+        ValueError: it is none that `export.py` wrote.
     """
 
     def __init__(self, folder, iterates=False):

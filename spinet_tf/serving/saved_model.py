@@ -107,13 +107,13 @@ def versions(output_dir):
 
 
 def _is_number(name):
-    return name.isdecimal() and name == str(int(name))
+    return name.isdecimal() and name == str(int(name)) and int(name) < 2**63
 
 
 def _publish(temporary, output_dir):
     """Rename the folder to the next version; another export may be as far as this."""
     while True:
-        taken = [int(name) for name in os.listdir(output_dir) if name.isdecimal()]
+        taken = [int(name) for name in os.listdir(output_dir) if _is_number(name)]
         version = output_dir / str(max(taken, default=0) + 1)
         try:
             os.rename(temporary, version)

@@ -1,7 +1,9 @@
 """A SavedModel as a server runs it: signatures in, arrays out, plain TensorFlow."""
 
 import tensorflow as tf
+from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 
+from spinet_tf.serving.signatures import DEFAULT_SIGNATURE, INPUTS, REPORT
 from spinet_tf.serving.warmup import read_warmup_requests
 
 
@@ -18,6 +20,7 @@ class ServedModel:
 
     Raises:
         OSError, tf.errors.OpError: there is no SavedModel, or it cannot be loaded.
+        ValueError: it is none that `export.py` wrote.
     """
 
     def __init__(self, folder, warm_up=True):
@@ -32,17 +35,25 @@ class ServedModel:
             for name, signature in meta_graph.signature_def.items()
             if signature.method_name == tf.saved_model.PREDICT_METHOD_NAME
         }
+        default = self.signatures.get(DEFAULT_SIGNATURE, SignatureDef())
+        if set(default.inputs) != set(INPUTS) or not set(default.outputs) >= REPORT:
+            raise ValueError(
+                f"not a SpiNet-QSM model: its signature {DEFAULT_SIGNATURE!r} takes "
+                f"{sorted(default.inputs)} and gives {sorted(default.outputs)}"
+            )
         if warm_up:
             for signature_name, inputs in read_warmup_requests(folder):
                 self.run(signature_name, inputs)
 
-    def run(self, signature_name, inputs, outputs=(), seconds=None):
-        """Run a signature.
+    def run(self, signature_name, inputs, seconds=None):
+        """Run a signature, for all of its outputs.
+
+        The session makes a graph for every set of outputs it is asked for, and keeps
+        it: of all of them warming up has made one.
 
         Args:
             signature_name: str, a key of `signatures`.
             inputs: dict of arrays, all that the signature has.
-            outputs: names of the outputs wanted. Defaults to all.
             seconds: float, time limit. Defaults to none.
 
         Returns:
@@ -56,10 +67,7 @@ class ServedModel:
         if seconds is not None:
             options = tf.compat.v1.RunOptions(timeout_in_ms=max(1, int(1000 * seconds)))
         return self._session.run(
-            {
-                name: signature.outputs[name].name
-                for name in outputs or signature.outputs
-            },
+            {name: output.name for name, output in signature.outputs.items()},
             {signature.inputs[name].name: value for name, value in inputs.items()},
             options,
         )

@@ -100,16 +100,17 @@ class ModelServer:
                 f"signature {name!r} not found, there are {sorted(model.signatures)}",
             )
         inputs = self._inputs(request, model.signatures[name])
-        outputs = _outputs(request, model.signatures[name])
+        wanted = _outputs(request, model.signatures[name])
         del request  # it is as large as the volumes
         with self._turn(context):
-            results = model.run(name, inputs, outputs, _seconds_left(context))
+            results = model.run(name, inputs, _seconds_left(context))
         shapes = [list(value.shape) for value in inputs.values()]
         LOG.info("%s %s: %.2f s", name, shapes, time.monotonic() - start)
         response = predict_pb2.PredictResponse()
         self._describe(response.model_spec, model, name)
-        for output, value in results.items():
-            response.outputs[output].CopyFrom(tf.make_tensor_proto(value))
+        for output in wanted:
+            value = tf.make_tensor_proto(results[output])
+            response.outputs[output].CopyFrom(value)
         return response
 
     def get_model_metadata(self, message, context):
@@ -221,4 +222,4 @@ def _outputs(request, signature):
             f"output_filter: expected some of {sorted(signature.outputs)}, "
             f"got {unknown}"
         )
-    return list(request.output_filter)
+    return list(request.output_filter or signature.outputs)

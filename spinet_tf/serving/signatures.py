@@ -14,6 +14,13 @@ INPUTS = {
     "voxel_size": tf.TensorSpec((None, 3), tf.float32, "voxel_size"),
     "b0_direction": tf.TensorSpec((None, 3), tf.float32, "b0_direction"),
 }
+REPORT = {
+    "susceptibility",
+    "solver_iterations",
+    "solver_residual",
+    "data_consistency",
+}
+"""Outputs that every signature has, of earlier exports too."""
 DEFAULT_SIGNATURE = "serving_default"
 UNROLLS_SIGNATURE = "unrolls"
 FIELD_SIGNATURE = "local_field_only"
