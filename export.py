@@ -29,7 +29,7 @@ def define_flags():
         "DIR; SavedModels go to DIR/1, 2, ..., TFLite to DIR/tflite.",
     )
     flags.DEFINE_enum(
-        "format", "saved_model", ["saved_model", "tflite", "all"], "What."
+        "format", "saved_model", ["saved_model", "tflite", "all"], "What to write."
     )
     flags.DEFINE_enum(
         "precision", "float32", ["float32", "bfloat16"], "Of the SavedModel's CNN."

@@ -4,7 +4,7 @@ from datasets.scan_listing import list_scans
 
 
 def test_what_tells_scans_from_others(tmp_path):
-    names = {"sub-1.mat", "sub-1_a.json", "sub-1_a.nii", "sub-1_b.nii.gz"}
+    names = {"sub-1.mat", "sub-1_a.json", "sub-1_a.nii", "sub-1_b.nii.gz", "sub-2.MAT"}
     for name in (*names, "notes.json", "sub-1.txt"):
         (tmp_path / name).write_text("1")
     before = list_scans(tmp_path)

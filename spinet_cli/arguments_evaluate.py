@@ -18,7 +18,8 @@ def add_evaluate(parser):
         nargs="+",
         action="extend",
         metavar="NAME",
-        help="what to call each reconstruction; default its file name",
+        help="what to call each reconstruction; default its file name, of several "
+        "without the suffix",
     )
     parser.add_argument(
         "--reference",

@@ -103,8 +103,9 @@ def add_method(parser):
         "--keep-slices",
         action="store_true",
         help="let the network have thick slices as they are; default: where an edge of "
-        "a voxel is twice the shortest or more, the field is interpolated along it, to "
-        "parts no shorter than 0.8 mm, and the map averaged again",
+        "a voxel is 1.6 mm or more and at least twice the shortest, the field is "
+        "interpolated along it, to parts no shorter than the shortest edge nor than "
+        "0.8 mm, and the map averaged again",
     )
 
 

@@ -25,7 +25,7 @@ from spinet_tf.nifti import read_mask, read_volume
 from spinet_tf.orientation import CanonicalAxes
 from spinet_tf.page import write_page
 from spinet_tf.report import evaluation_sections, warning_elements
-from spinet_tf.volume import check_field, check_same_grid
+from spinet_tf.volume import check_field, check_same_grids, most_placed
 
 LABEL_ROUNDING = 1e-3
 LARGEST_LABEL = 2**24  # Beyond it float32 has gaps.
@@ -109,7 +109,7 @@ class _Scans(NamedTuple):
         reference: float32 `(x, y, z)`, susceptibility [ppm].
         mask: bool `(x, y, z)`.
         segmentation: int32 `(x, y, z)`, or None.
-        affine: float64 `(4, 4)`, that all have that have one, or None.
+        affine: float64 `(4, 4)`, of what knows best where it lies, or None.
         voxel_size: three floats [mm].
     """
 
@@ -133,7 +133,7 @@ def _read(arguments, names):
     if arguments.segmentation:
         segmentation = read_volume(arguments.segmentation)
         volumes.append(segmentation)
-    _check_grids(volumes)
+    check_same_grids(volumes)
     if arguments.segmentation:
         labels = _labels(segmentation, mask.data)
     reference = check_field(reference, mask)
@@ -145,23 +145,15 @@ def _read(arguments, names):
                 " they count as 0",
                 stacklevel=2,
             )
-    candidates = [v for v in (reference, *volumes) if v.affine is not None]
-    located = max(candidates, key=lambda v: v.is_placed, default=None)
+    located = most_placed([reference, *volumes])
     return _Scans(
         dict(zip(names, (chi.data for chi in maps), strict=True)),
         reference.data,
         mask.data,
         labels,
-        located.affine if located else None,
-        located.voxel_size if located else (1, 1, 1),
+        located.affine,
+        located.voxel_size or (1, 1, 1),
     )
-
-
-def _check_grids(volumes):
-    """Check that all lie on one grid; one that lies nowhere matches every other."""
-    located = max(volumes, key=lambda v: (v.is_placed, v.affine is not None))
-    for volume in volumes:
-        check_same_grid(located, volume)
 
 
 def _labels(segmentation, mask):

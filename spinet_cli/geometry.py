@@ -87,7 +87,7 @@ def place_and_resolve(arguments, volume, mask, sidecar_b0=None):
         sidecar_b0: as for `resolve_geometry`.
 
     Returns:
-        The volume, with the mask's affine if it has none and the voxel size is the
+        The volume, with the mask's affine if it lies nowhere and the voxel size is the
         mask's, and what `resolve_geometry` returns.
 
     Raises:
@@ -99,7 +99,7 @@ def place_and_resolve(arguments, volume, mask, sidecar_b0=None):
     fits = np.allclose(geometry[0], placed.voxel_size or geometry[0], rtol=0.01)
     if fits:
         return placed, *geometry
-    if placed is volume:
+    if volume.affine is not None:
         edges = " x ".join(f"{edge:.4g}" for edge in volume.voxel_size)
         warnings.warn(
             f"{volume.name}: its affine has voxels of {edges} mm, other than"

@@ -1,5 +1,6 @@
 """`spinet-qsm serve`: a model server with the protocol of TF-Serving."""
 
+import errno
 import logging
 import os
 import signal
@@ -35,14 +36,14 @@ def run(arguments):
         values=arguments.max_voxels,
     )
     tls = _tls(arguments)
-    _check_free(arguments.host, arguments.port)
+    host = arguments.host.removeprefix("[").removesuffix("]")
+    _check_free(host, arguments.port)
+    if ":" in host:  # IPv6
+        host = f"[{host}]"
     store = ModelStore(arguments.model_dir)
     model_server = ModelServer(store, arguments.model_name, limits)
     terminated = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: terminated.set())
-    host = arguments.host
-    if ":" in host and not host.startswith("["):  # IPv6
-        host = f"[{host}]"
     server, port, say_goodbye = start_server(
         model_server, f"{host}:{arguments.port}", limits, tls
     )
@@ -71,13 +72,16 @@ def _tls(arguments):
         raise InputError("--tls-key and --tls-cert go together")
     pair = read_bytes(arguments.tls_key), read_bytes(arguments.tls_cert)
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_ciphers("ALL:@SECLEVEL=0")  # how strong it is others decide
+        context.load_cert_chain(
             arguments.tls_cert, arguments.tls_key, password=lambda: ""
         )
     except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
         raise InputError(
             f"{arguments.tls_cert}: expected a certificate chain in PEM that fits the"
-            f" key {arguments.tls_key}, which has no password"
+            f" key {arguments.tls_key}, which has no password: {reason}"
         ) from error
     return pair
 
@@ -85,13 +89,17 @@ def _tls(arguments):
 def _check_free(host, port):
     """Check an address before a network is loaded for it; gRPC would not say why."""
     try:
-        reason = ""
-        for family, _, _, _, address in socket.getaddrinfo(host.strip("[]"), port):
-            try:
-                with socket.create_server(address[:2], family=family):
-                    return
-            except OSError as error:
-                reason = os.strerror(error.errno)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        for family, kind, _, _, address in found:
+            with socket.socket(family, kind) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(address)
+                    probe.listen()
+                except OSError as error:
+                    # Where a name has several addresses, gRPC takes what there is.
+                    if len(found) == 1 or error.errno != errno.EADDRNOTAVAIL:
+                        raise
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or "not the name of a host"
-    raise InputError(f"{host}:{port}: cannot be listened on, {reason}")
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{host}:{port}: cannot be listened on, {reason}") from error

@@ -85,18 +85,18 @@ def define_flags():
 
     flags.DEFINE_float("noise_low", 0.0003, "Least noise [ppm].", 1e-9)
     flags.DEFINE_float("noise_high", 0.006, "Most noise [ppm].", 1e-9)
-    flags.DEFINE_float("background", 0.003, "Residual background field [ppm].", 0.0)
-    flags.DEFINE_float("anisotropy", 0.02, "Of white matter [ppm].", 0.0)
-    flags.DEFINE_float("smooth", 0.002, "Smooth errors of the field [ppm].", 0.0)
-    flags.DEFINE_float("gain", 0.05, "Smooth relative errors of the field.", 0.0)
+    flags.DEFINE_float("background", 0.003, "Most background field left [ppm].", 0.0)
+    flags.DEFINE_float("anisotropy", 0.02, "Most of white matter [ppm].", 0.0)
+    flags.DEFINE_float("smooth", 0.002, "Most smooth errors of the field [ppm].", 0.0)
+    flags.DEFINE_float("gain", 0.05, "Most smooth relative errors of the field.", 0.0)
     flags.DEFINE_enum(
         "strategy",
         "none",
         ["none", "mirrored", "multi_worker"],
         "How TensorFlow spreads each batch; multi_worker reads TF_CONFIG.",
     )
-    flags.DEFINE_float("near_sources", 0.2, "Error in and next to sources.", 0.0)
-    flags.DEFINE_float("coloured", 0.02, "Low-frequency noise [ppm].", 0.0)
+    flags.DEFINE_float("near_sources", 0.2, "Most error next to sources.", 0.0)
+    flags.DEFINE_float("coloured", 0.02, "Most low-frequency noise [ppm].", 0.0)
     flags.register_validator("run_dir", bool, "expected a folder")
     flags.register_multi_flags_validator(
         ["steps", "steps_per_epoch"],

@@ -16,7 +16,7 @@ def folded(model, dtype=None):
         A `SpiNetQSM`.
 
     Raises:
-        TypeError: the model is none.
+        TypeError: the model is something else.
     """
     if not isinstance(model, SpiNetQSM):
         raise TypeError(f"expected a SpiNet-QSM model, got {type(model).__name__}")

@@ -12,7 +12,6 @@ file instead, and ends.
 
 import json
 import math
-import resource
 import sys
 import warnings
 
@@ -95,6 +94,10 @@ def limit_resources(n_bytes):
     Args:
         n_bytes: of what is to be read, stored or decompressed.
     """
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
     seconds = BASE_SECONDS + n_bytes // BYTES_PER_SECOND
     seconds += int(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]))
     limits = {resource.RLIMIT_CPU: seconds, resource.RLIMIT_CORE: 0}

@@ -3,4 +3,4 @@
 from pathlib import Path
 
 PRETRAINED = Path(__file__).parent / "weights" / "pretrained.keras"
-"""Path of its `.keras` file."""
+"""Path of the shipped network's `.keras` file."""

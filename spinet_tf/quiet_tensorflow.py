@@ -14,8 +14,10 @@ LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 def import_tensorflow():
     """Import TensorFlow quietly, unless it is imported already or logs are wanted."""
+    if sys.stderr is None:
+        _replace_closed_stderr()
     given = os.environ.get(LEVEL)
-    if "tensorflow" in sys.modules or given == "0" or sys.stderr is None:
+    if "tensorflow" in sys.modules or given == "0":
         return
     os.environ.setdefault(LEVEL, "2")
     sys.stderr.flush()
@@ -37,6 +39,15 @@ def import_tensorflow():
             # Children of this process are to choose for themselves.
             if given is None:
                 del os.environ[LEVEL]
+
+
+def _replace_closed_stderr():
+    """Keep descriptor 2 from the next file, which TensorFlow would write its log to."""
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (for as long as we run)
+    try:
+        os.fstat(2)
+    except OSError:
+        os.dup2(sys.stderr.fileno(), 2)
 
 
 import_tensorflow()

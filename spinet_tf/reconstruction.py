@@ -9,16 +9,17 @@ class UnrollReport(NamedTuple):
     """What one unroll did.
 
     Attributes:
-        susceptibility: float32 `(x, y, z)` [ppm], chi_k.
+        susceptibility: float32 `(x, y, z)` [ppm], chi_k; None from an exported network
+            that was not asked for it.
         iterations: int, of the solver.
         relative_residual: float, of the solver.
-        seconds: float.
+        seconds: float; None from an exported network.
     """
 
-    susceptibility: np.ndarray
+    susceptibility: np.ndarray | None
     iterations: int
     relative_residual: float
-    seconds: float
+    seconds: float | None
 
 
 class Reconstruction(NamedTuple):

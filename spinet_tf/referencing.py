@@ -11,7 +11,7 @@ import numpy as np
 
 from spinet_tf.errors import InputError
 from spinet_tf.nifti import read_mask
-from spinet_tf.volume import Volume, check_same_grid
+from spinet_tf.volume import Volume, check_same_grids
 
 NONE, MEAN, REGION = "none", "mean", "region"
 
@@ -75,7 +75,7 @@ def read_reference(
 
     Args:
         choice: "none", "mean", or the path of a mask on the grid of the field.
-        field: the image to reconstruct; its place is compared with the region's.
+        field: the image to reconstruct; places are compared with the region's.
         mask: bool data `(x, y, z)`, the brain.
         threshold: voxels of the file above it are in the region, unless it holds only
             0 and 1. Defaults to None: it must hold only these.
@@ -93,7 +93,7 @@ def read_reference(
     if choice == MEAN:
         return Reference(MEAN, None, mask.data, mask.data)
     volume = read_mask(choice, threshold, True, threshold_flag)
-    check_same_grid(field, volume)
+    check_same_grids([field, mask, volume])
     region = volume.data & mask.data
     inside, voxels = np.count_nonzero(region), np.count_nonzero(volume.data)
     if not inside:

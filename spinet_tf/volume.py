@@ -2,6 +2,7 @@
 
 import dataclasses
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -25,7 +26,8 @@ class Volume:
         affine: float64 `(4, 4)`, voxel indices to scanner coordinates [mm];
             None if the file has none (.mat).
         name: what messages call it, usually its path.
-        sform_code: NIfTI code of what `affine` refers to. Defaults to 0.
+        sform_code: NIfTI code of what `affine` refers to. Defaults to 0; with both 0
+            the image lies nowhere, and the affine tells the voxel size only.
         qform_code: NIfTI code of what `qform` refers to. Defaults to 0.
         qform: float64 `(4, 4)`, the header's second affine [mm], kept for
             writing; None if there is none.
@@ -66,8 +68,8 @@ class Volume:
         return self.qform if leads and self.qform is not None else self.affine
 
     def placed_like(self, other: "Volume") -> "Volume":
-        """The same, if it has no affine, with that of another image of its grid."""
-        if self.affine is not None or other.affine is None:
+        """The same, with the place of another image of its grid that knows more."""
+        if most_placed([self, other]) is self:
             return self
         return dataclasses.replace(other, data=self.data, name=self.name)
 
@@ -116,6 +118,32 @@ def affine_b0_direction(affine: np.ndarray) -> tuple[float, float, float]:
     voxel_axes = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     b0 = voxel_axes[2] / np.linalg.norm(voxel_axes[2])
     return tuple(float(component) + 0.0 for component in b0)  # -0.0 becomes 0.0
+
+
+def most_placed(volumes: Sequence[Volume]) -> Volume:
+    """The image that knows best where its voxels lie, the first of several such.
+
+    Args:
+        volumes: images on one grid.
+
+    Returns:
+        One with a NIfTI code, else one with an affine, else the first.
+    """
+    return max(volumes, key=lambda v: (v.is_placed, v.affine is not None))
+
+
+def check_same_grids(volumes: Sequence[Volume]) -> None:
+    """`check_same_grid` of all images with `most_placed` of them.
+
+    Args:
+        volumes: the images.
+
+    Raises:
+        InputError: one of them has another grid.
+    """
+    located = most_placed(volumes)
+    for volume in volumes:
+        check_same_grid(located, volume)
 
 
 def check_same_grid(first: Volume, second: Volume) -> None:

@@ -199,3 +199,37 @@ def test_folders_that_another_process_has_removed_or_filled(tmp_path):
     (tmp_path / "sub-1" / "other").touch()
     files.remove_empty_folders(tmp_path)
     assert [path.name for path in (tmp_path / "sub-1").iterdir()] == ["other"]
+
+
+def test_a_description_that_was_edited_stays(small_tree):
+    from tests.bids_tree import bids, put_json
+    from tests.command_line import read_json
+
+    tree, maps = small_tree
+    words = ("--method=tkd", "--participant-label")
+    assert bids(tree, maps, *words, "1").exit_code == 0
+    path = maps / "dataset_description.json"
+    put_json(path, **{**read_json(path), "Name": "mine"})
+    assert bids(tree, maps, *words, "1").exit_code == 0
+    assert read_json(path)["Name"] == "mine"
+
+
+def test_a_map_that_is_done_needs_its_mask_no_more(small_tree):
+    from tests.bids_tree import bids
+
+    tree, maps = small_tree
+    words = ("--method=tkd", "--participant-label", "1")
+    assert bids(tree, maps, *words).exit_code == 0
+    (mask,) = (tree / "sub-1").rglob("*mask.nii*")
+    mask.unlink()
+    result = bids(tree, maps, *words)
+    assert (result.exit_code, "sub-1: is done" in result.err) == (0, True)
+
+
+@pytest.mark.parametrize(("y", "told"), [(1e-7, False), (0.01, True)])
+def test_how_near_a_b0_direction_is_the_same(y, told):
+    from spinet_cli.bids_settings import _same_direction
+
+    found = [0.0, y, 1.0]
+    same = _same_direction({"B0Direction": found}, (0.0, 0.0, 1.0))
+    assert (same != found) == told

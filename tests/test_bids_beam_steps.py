@@ -72,3 +72,22 @@ def test_what_workers_share_is_in_the_dataset_and_goes(tmp_path):
     with pytest.raises(InputError, match="cannot be written"):
         bids_beam.run_on_beam([], saved_model, False, None, tmp_path)
     assert listing(tmp_path) == {}
+
+
+def test_maps_of_a_saved_model_are_known_again():
+    from spinet_cli.bids_settings import other_settings
+    from spinet_cli.scan_task import ScanTask
+    from spinet_tf.field_units import FieldUnits
+
+    flags = SimpleNamespace(
+        **{"method": "spinet", "keep_slices": False, "model": None, "pad": 0.0},
+        **{"reference": "none", "mask_threshold": None, "precision": "float32"},
+        **{"server": None, "saved_model": "served/mine"},
+    )
+    units, bids = FieldUnits("ppm"), {"Sources": []}
+    task = ScanTask(flags, "field", "mask", "map", "picture", units, bids=bids)
+    sidecar = {
+        **{"Method": "spinet", "Model": "mine", "Padding": 0.0, "Sources": []},
+        **{"Reference": "none", "FieldUnits": "ppm"},
+    }
+    assert other_settings(SimpleNamespace(task=task), flags, sidecar) == []

@@ -147,3 +147,25 @@ def test_what_a_sidecar_takes_over(tmp_path):
     sidecar = {f"sub-1__{stem}": {"SpatialReference": 3}}
     (scan,) = planned(tree_of(tmp_path / "c", *names, **sidecar), tmp_path / "maps")
     assert "expected SpatialReference to be text" in scan.problem
+
+
+@pytest.mark.parametrize("flag", [{"b0": 3.0}, {"te": 0.02}])
+def test_either_flag_of_other_units_is_too_much_for_ppm(tmp_path, flag):
+    tree = tree_of(tmp_path, "sub-1/sub-1_localfield.nii", "sub-1/sub-1_mask.nii")
+    (scan,) = planned(tree, tmp_path / "maps", **flag)
+    assert "names no Units" in scan.problem
+
+
+def test_a_spatial_reference_may_be_texts_by_name(tmp_path):
+    names = ("sub-1/sub-1_localfield.nii", "sub-1/sub-1_mask.nii")
+    wanted = {"head": "T1w.nii", "neck": "T2w.nii"}
+    sidecar = {"sub-1__sub-1_localfield": {"SpatialReference": wanted}}
+    (scan,) = planned(tree_of(tmp_path, *names, **sidecar), tmp_path / "maps")
+    assert scan.task.bids["SpatialReference"] == wanted
+
+
+def test_a_session_without_a_field_is_told_by_its_name(tmp_path):
+    (tmp_path / "sub-1" / "ses-b").mkdir(parents=True)
+    tree = tree_of(tmp_path, "sub-1/ses-a/anat/sub-1_ses-a_localfield.nii")
+    names = [scan.name for scan in planned(tree, tmp_path / "maps")]
+    assert names == ["sub-1_ses-a", "sub-1_ses-b"]

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from spinet_cli.main import main
-from spinet_tf.errors import InputError
 from tests.command_line import (
     PNG,
     SHAPE,
@@ -215,27 +214,6 @@ def test_a_probability_mask(tmp_path):
     )
     (region,) = read_json(tmp_path / "metrics.json")["regions"]
     assert region["voxels"] == np.count_nonzero(inside)
-
-
-def test_grids_of_maps_without_an_affine(tmp_path):
-    from spinet_cli.evaluate import _check_grids
-    from spinet_tf.volume import Volume
-
-    ones = np.ones((3, 4, 5), np.float32)
-    first = Volume(ones, None, "a.mat")
-    shifted = np.eye(4)
-    shifted[0, 3] = 7
-    others = [
-        Volume(ones, affine, f"{k}.nii", sform_code=1)
-        for k, affine in enumerate((np.eye(4), shifted))
-    ]
-    _check_grids([first, others[0]])
-    with pytest.raises(InputError, match="affine"):
-        _check_grids([first, *others])
-    nowhere = Volume(ones, np.eye(4), "c.nii")
-    _check_grids([nowhere, others[1]])
-    with pytest.raises(InputError, match="affine"):
-        _check_grids([nowhere, *others])
 
 
 def test_the_picture_is_in_canonical_axes(monkeypatch):

@@ -1,9 +1,14 @@
 """What `train.py --init_from` makes of another network."""
 
 import numpy as np
+import pytest
 
 import train as script
+from spinet_cli.initial_weights import take_weights
+from spinet_cli.run_dir import check_run_dir
+from spinet_cli.training_data import describe_initial
 from spinet_tf import SpiNetQSM
+from spinet_tf.errors import InputError
 from spinet_tf.model_files import save_model
 
 SMALL = ("--filters=4", "--blocks=1")
@@ -40,3 +45,36 @@ def test_what_a_network_to_start_from_has_otherwise_is_told(options, tmp_path, c
     script.build_network(options(*given, "--nophysics"))
     told = capsys.readouterr().out.splitlines()
     assert told[0] == f"{path} is a SpiNetQSM, this training has none"
+
+
+@pytest.mark.parametrize("other", [{"channels": 2}, {"batch_norm": False}])
+def test_weights_of_another_kind_of_network_are_refused(tmp_path, other):
+    path = tmp_path / "first.keras"
+    save_model(SpiNetQSM(filters=4, blocks=1, **other), path)
+    with pytest.raises(InputError, match="of another size"):
+        take_weights(SpiNetQSM(filters=4, blocks=1), path)
+
+
+def test_each_weight_counts_for_what_a_training_began_with():
+    network = SpiNetQSM(filters=4, blocks=1)
+    weights, told = network.get_weights(), set()
+    for index in range(len(weights)):
+        changed = [w + (i == index) for i, w in enumerate(weights)]
+        network.set_weights(changed)
+        told.add(describe_initial(network))
+    assert len(told) == len(weights)
+
+
+def test_a_run_folder_may_be_in_one_that_is_to_be_made(tmp_path):
+    check_run_dir(tmp_path / "runs" / "first")
+    assert not (tmp_path / "runs" / "first").exists()
+
+
+def test_a_run_folder_that_takes_no_files():
+    with pytest.raises(InputError, match="run_dir: /proc/flags.txt: cannot be writ"):
+        check_run_dir("/proc")
+
+
+def test_a_run_folder_that_was_there_stays(tmp_path):
+    check_run_dir(tmp_path)
+    assert tmp_path.is_dir()

@@ -167,3 +167,12 @@ def test_memory_that_less_than_nothing_is_kept_of(monkeypatch):
     process.give_back(4 * 10**6)
     reconstructor(*scan)
     assert reconstructor.memory.reusable == 0
+
+
+def test_what_fits_in_half_the_precision_is_not_refused():
+    network, size = SpiNetQSM(filters=64, blocks=4, unrolls=1), (16, 16, 16)
+    needed = memory_needed(size, network, "bfloat16")
+    left = types.SimpleNamespace(left=lambda: needed, limit=None)
+    check_memory(size, network, "bfloat16", left)
+    with pytest.raises(InputError, match="float32 needs"):
+        check_memory(size, network, "float32", left)

@@ -155,3 +155,9 @@ def test_a_threshold_is_not_for_a_region_of_0_and_1(flags, tmp_path):
     flags = {**flags, "method": "tkd", "mask": brain, "output": tmp_path / "m.nii"}
     succeed("reconstruct", **flags, reference=path, mask_threshold=127)
     assert read_json(tmp_path / "m.json")["ReferenceVoxels"] == region.sum()
+
+
+def test_a_region_in_the_mask_is_not_warned_of(scan, flags):
+    reference = scan / "csf.nii"
+    result = succeed("reconstruct", **flags, method="tkd", reference=reference)
+    assert "warning" not in result.err

@@ -225,3 +225,11 @@ def test_of_the_command_line(scan, tmp_path):
 
 def test_rounding_of_a_voxel_size_takes_no_part():
     assert ThinGrid((0.8, 0.8, 2.4 - 1e-7)).parts == (1, 1, 3)
+
+
+def test_memory_of_interpolated_slices(monkeypatch):
+    memory = types.SimpleNamespace(available=44 * 40 * 40 * 30 - 1)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    field = np.zeros((40, 40, 10))
+    with pytest.raises(OutOfMemory):
+        reconstruct_thin(None, field, field + 1, (1, 1, 3), (0, 0, 1))

@@ -12,7 +12,7 @@ from spinet_tf.copies import folded
 from spinet_tf.denoising_plan import choose_tiles, share_of_work
 from spinet_tf.reconstruct import Reconstructor
 from spinet_tf.tiled_denoiser import TiledDenoiser
-from spinet_tf.tiles import plan_tiles, smallest_n_bytes
+from spinet_tf.tiles import make_tile, plan_tiles, smallest_n_bytes
 
 OUTSIDE = -0.3
 PAPER = {"channels": 1, "residual": True, "blocks": 1, "chi_mean": 0.009}
@@ -185,6 +185,8 @@ def test_tiles_are_taken_where_they_are_less_work():
     for size, margin, worthwhile in (
         ((96, 96, 96), 12, True),
         ((64, 80, 70), 10, True),
+        ((64, 80, 70), 8, True),
+        ((64, 80, 70), 7, False),
         ((64, 64, 64), 4, False),
         ((32, 32, 32), 4, False),
         ((96, 96, 96), 0, False),
@@ -220,3 +222,15 @@ def test_split_boxes_make_up_the_box():
     assert (count[box.slices] == 1).all()
     assert count.sum() == np.prod(box.edges)
     np.testing.assert_array_equal(bounding_box(count), box)
+
+
+def test_the_largest_tile_fits_too():
+    budget = 1250 * 4 * 4 * 4  # 41 = 13 + 14 + 14: one of 14 sees 20 * 8 * 8 voxels
+    tiles = plan_tiles(np.ones((41, 8, 8), bool), 1, 4, 4, budget)
+    assert max(tile.n_bytes(4, 4) for tile in tiles) <= budget
+
+
+def test_each_block_needs_less_than_the_one_before():
+    core = Box(np.full(3, 40), np.full(3, 48))
+    tile = make_tile(core, whole((100,) * 3), (100,) * 3, 2)
+    assert [frame.edges[0] for frame in tile.frames] == [18, 16, 12, 8]

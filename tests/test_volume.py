@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spinet_tf.errors import InputError
-from spinet_tf.volume import Volume, check_field, check_same_grid
+from spinet_tf.volume import Volume, check_field, check_same_grid, check_same_grids
 
 SHAPE = (7, 6, 5)
 
@@ -186,6 +186,10 @@ def test_an_image_without_affine_lies_where_its_mask_does():
     assert placed.affine is placed.qform is affine
     located = volume(data, affine)
     assert located.placed_like(volume(data > 0)) is located
+    assert located.placed_like(mask) is located
+    nowhere = Volume(data, np.eye(4), "field.nii")
+    assert nowhere.placed_like(Volume(data > 0, affine, "mask.nii")) is nowhere
+    assert nowhere.placed_like(mask).affine is affine
 
 
 def test_same_grid_goes_by_the_smallest_edge():
@@ -194,3 +198,21 @@ def test_same_grid_goes_by_the_smallest_edge():
     moved[0, 3] += 0.015
     with pytest.raises(InputError, match="voxels lie up to 0.015 mm apart"):
         check_same_grid(volume(affine=affine), volume(affine=moved))
+
+
+def test_grids_of_maps_without_an_affine(tmp_path):
+    ones = np.ones((3, 4, 5), np.float32)
+    first = Volume(ones, None, "a.mat")
+    shifted = np.eye(4)
+    shifted[0, 3] = 7
+    others = [
+        Volume(ones, affine, f"{k}.nii", sform_code=1)
+        for k, affine in enumerate((np.eye(4), shifted))
+    ]
+    check_same_grids([first, others[0]])
+    with pytest.raises(InputError, match="affine"):
+        check_same_grids([first, *others])
+    nowhere = Volume(ones, np.eye(4), "c.nii")
+    check_same_grids([nowhere, others[1]])
+    with pytest.raises(InputError, match="affine"):
+        check_same_grids([nowhere, *others])

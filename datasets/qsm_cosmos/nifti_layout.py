@@ -43,13 +43,15 @@ class NiftiScan:
                 f"{source}: expected B0Direction in a sidecar: several local fields are"
                 f" registered to {map_path.name}, their affine tells one direction only"
             )
-        field = read_volume(self.field.path)
+        field, chi = read_volume(self.field.path), read_volume(map_path)
+        mask = read_mask(mask_path)
+        placed = field.placed_like(chi).placed_like(mask)
         return make_scan(
-            susceptibility=read_volume(map_path),
+            susceptibility=chi,
             local_field=field,
-            mask=read_mask(mask_path),
-            voxel_size=field.voxel_size,
-            b0_direction=sidecar.b0_direction or field.b0_direction,
+            mask=mask,
+            voxel_size=placed.voxel_size,
+            b0_direction=sidecar.b0_direction or placed.b0_direction,
             units=sidecar.units,
         )
 

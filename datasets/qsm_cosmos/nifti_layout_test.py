@@ -39,3 +39,12 @@ def test_fields_of_two_sessions_may_share_a_map(tmp_path):
     for scan in (first, second):
         with pytest.raises(InputError, match="several local fields are registered"):
             scan.read()
+
+
+def test_a_map_that_is_not_cosmos_needs_no_field(tmp_path):
+    for session, kind in (("1", "desc-local_fieldmap"), ("2", "Chimap")):
+        anat = tmp_path / "sub-1" / f"ses-{session}" / "anat"
+        anat.mkdir(parents=True)
+        (anat / f"sub-1_ses-{session}_{kind}.nii.gz").touch()
+    (scan,) = NiftiFolder(tmp_path).scans("sub-1")
+    assert scan.name == "sub-1_ses-1"

@@ -1,13 +1,16 @@
 """What cannot be used is refused, by name, before anything is built."""
 
 import gzip
+import json
 import shutil
 
+import nibabel
 import numpy as np
 import pytest
 
 from datasets.qsm_cosmos import dummy_data_generation
 from datasets.qsm_cosmos.qsm_cosmos_dataset_builder import Builder, CosmosConfig
+from datasets.qsm_cosmos.scan_folder import open_folder
 from datasets.qsm_cosmos.shared_by_tests import (
     SUBJECTS,
     anat,
@@ -77,6 +80,11 @@ def _nan_inside(data, affine):
             "voxels lie up to",
         ),
         ("sub-03_desc-brain_mask.nii.gz", lambda d, a: (0.5 * d, a), "only 0 and 1"),
+        (
+            "sub-03_desc-brain_mask.nii.gz",
+            lambda d, a: (d, a + np.diag([1, 1, 1], 1) * [[0, 0, 0, 1]]),
+            "voxels lie up to",
+        ),
     ],
 )
 def test_volumes_of_no_use_are_refused(folder, name, change, message):
@@ -178,3 +186,40 @@ def test_mat_files_are_named_after_subjects(tmp_path):
         shutil.copy(scans / "sub-03.mat", scans / name)
     (line,) = refused(scans)
     assert line.endswith("got patient1.mat, sub-03.run.mat")
+
+
+def test_a_map_that_fields_share_is_told_of_once(folder):
+    path = anat(folder, SUBJECTS[0]) / "sub-01_desc-cosmos_Chimap.nii.gz"
+    path.write_bytes(path.read_bytes()[:3000])
+    (line,) = refused(folder)
+    assert "sub-01_desc-cosmos_Chimap.nii.gz: damaged" in line
+
+
+def test_a_map_that_is_not_cosmos_is_no_truth(folder):
+    files = anat(folder, SUBJECTS[2])
+    (scan,) = open_folder(folder, (1, 1, 1), (0, 0, 1)).scans("sub-03")
+    expected = scan.read().susceptibility
+    other = files / "sub-03_desc-spinet_Chimap.nii.gz"
+    shutil.copy(files / "sub-03_desc-cosmos_Chimap.nii.gz", other)
+    rewrite(other, lambda data, affine: (2 * data, affine))
+    (scan,) = open_folder(folder, (1, 1, 1), (0, 0, 1)).scans("sub-03")
+    np.testing.assert_array_equal(scan.read().susceptibility, expected)
+
+
+def test_a_field_without_codes_lies_where_its_map_does(folder):
+    path = anat(folder, SUBJECTS[2]) / f"{FIELD_3}.nii.gz"
+    sidecar = path.with_name(f"{FIELD_3}.json")
+    content = json.loads(sidecar.read_text())
+    sidecar.write_text(
+        json.dumps({k: v for k, v in content.items() if k != "B0Direction"})
+    )
+    (scan,) = open_folder(folder, (1, 1, 1), (0, 0, 1)).scans("sub-03")
+    expected = scan.read()
+    image = nibabel.load(path)
+    image = nibabel.Nifti1Image(image.get_fdata(), image.affine)
+    image.set_sform(image.affine, 0)
+    image.set_qform(image.affine, 0)
+    image.to_filename(path)
+    found = scan.read()
+    np.testing.assert_allclose(found.b0_direction, expected.b0_direction, atol=1e-6)
+    np.testing.assert_allclose(found.voxel_size, expected.voxel_size, rtol=1e-6)

@@ -7,7 +7,7 @@ import numpy as np
 from spinet_tf.errors import InputError
 from spinet_tf.field_units import FieldUnits, check_units, ppm_per_unit
 from spinet_tf.scan_geometry import check_voxel_size
-from spinet_tf.volume import Volume, check_field, check_same_grid
+from spinet_tf.volume import Volume, check_field, check_same_grids
 
 # ppm; the standard deviation of a COSMOS map in the brain is about 0.03.
 SMALLEST_SPREAD, LARGEST_SPREAD = 0.003, 0.3
@@ -57,8 +57,7 @@ def make_scan(
         InputError: if the grids differ, values in the mask are not finite or cannot
             be those of a brain in the stated units, or the voxel size is absurd.
     """
-    check_same_grid(local_field, susceptibility)
-    check_same_grid(local_field, mask)
+    check_same_grids([local_field, susceptibility, mask])
     inside = mask.data
     field = check_field(local_field, mask).data
     chi = check_field(susceptibility, mask).data

@@ -6,7 +6,7 @@ import time
 import numpy as np
 
 from spinet_tf.reconstruction import Reconstruction, UnrollReport
-from spinet_tf.scan_geometry import check_scan, without_gaps
+from spinet_tf.scan_geometry import check_scan, normalise_b0_direction, without_gaps
 from spinet_tf.serving.signatures import INPUTS
 
 
@@ -32,7 +32,8 @@ class Answering:
         """
         start = time.monotonic()
         check_scan(local_field, mask, voxel_size, b0_direction)
-        values = (without_gaps(local_field), mask, voxel_size, b0_direction)
+        b0 = normalise_b0_direction(b0_direction)  # a graph takes no length
+        values = (without_gaps(local_field), mask, voxel_size, b0)
         results = self.predict(
             {
                 name: np.asarray(value, np.float32)[np.newaxis]

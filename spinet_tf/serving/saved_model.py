@@ -18,6 +18,8 @@ from spinet_tf.serving.warmup import write_warmup_requests
 
 LICENCE = Path(__file__).parents[1] / "LICENSE"
 MAX_VOXELS = 320 * 320 * 320
+NUMBERS = 2**63
+"""How many there are of versions: what protobuf's int64 holds."""
 
 
 def export_saved_model(
@@ -107,14 +109,23 @@ def versions(output_dir):
 
 
 def _is_number(name):
-    return name.isdecimal() and name == str(int(name)) and int(name) < 2**63
+    return name == str(_number_of(name))
+
+
+def _number_of(name):
+    """What TF-Serving takes a folder's name for, or None."""
+    number = int(name) if name.isdecimal() and len(name) < 100 else NUMBERS
+    return number if number < NUMBERS else None
 
 
 def _publish(temporary, output_dir):
     """Rename the folder to the next version; another export may be as far as this."""
     while True:
-        taken = [int(name) for name in os.listdir(output_dir) if _is_number(name)]
-        version = output_dir / str(max(taken, default=0) + 1)
+        taken = [_number_of(name) or 0 for name in os.listdir(output_dir)]
+        number = max(taken, default=0) + 1
+        if number == NUMBERS:
+            raise InputError(f"{output_dir}: no number is left for another version")
+        version = output_dir / str(number)
         try:
             os.rename(temporary, version)
         except OSError:
