@@ -30,6 +30,7 @@ BEAM = {"--direct_num_workers", "--direct_running_mode"}
 # The users' own files, what commands write, and names that stand for others.
 NOT_IN_THE_REPOSITORY = {
     *("FILE.keras", "best.keras", "last.keras", "validation.png", "invivo/"),
+    "comparison.png",
     *("ssl.config", "chi.png", "variables/", "release.keras", "flags.txt"),
     *("DIR/", "derivatives/", "workflow/"),
 }

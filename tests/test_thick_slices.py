@@ -29,6 +29,7 @@ from tests.command_line import (
     run_words,
     succeed,
 )
+from tests.mat_files import write_v5
 
 B0 = (0.36, -0.48, 0.8)
 
@@ -143,11 +144,13 @@ def test_too_large_for_the_memory(monkeypatch):
 
 @pytest.mark.parametrize(("edge", "told"), [(2.5, True), (1, False)])
 def test_memory_that_thin_slices_take_is_told(scan, tmp_path, edge, told):
+    write_v5(tmp_path / "a.mat", phs=read(scan / "field.nii.gz"), msk=mask())
     result = run(
         "reconstruct",
-        field=scan / "field.nii.gz",
-        mask=scan / "mask.nii.gz",
+        field=tmp_path / "a.mat:phs",
+        mask=tmp_path / "a.mat:msk",
         voxel_size=f"1,{edge},1",
+        b0_dir="0,0,1",
         memory_limit=0.001,
         output=tmp_path / "map.nii",
     )
