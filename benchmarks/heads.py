@@ -3,10 +3,9 @@
     python -m benchmarks.heads
 
 Each head has its own geometry, oblique and anisotropic ones among them, and model
-error of the kinds there are in training, of background, anisotropy and next to sources
-at most half as much, and no coloured noise (`--nomodel_error` leaves noise alone). The
-classical methods' parameters are tuned on the validation heads, for each noise level by
-its own.
+error as in training, but half of background, anisotropy and errors next to sources, and
+no coloured noise (`--nomodel_error` leaves noise alone). The classical methods'
+parameters are tuned on the validation heads, for each noise level by its own.
 """
 
 from absl import flags

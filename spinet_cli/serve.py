@@ -73,7 +73,7 @@ def _tls(arguments):
     pair = read_bytes(arguments.tls_key), read_bytes(arguments.tls_cert)
     try:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.set_ciphers("ALL:@SECLEVEL=0")  # how strong it is others decide
+        context.set_ciphers("ALL:@SECLEVEL=0")  # weak keys too: gRPC decides
         context.load_cert_chain(
             arguments.tls_cert, arguments.tls_key, password=lambda: ""
         )
@@ -89,17 +89,27 @@ def _tls(arguments):
 def _check_free(host, port):
     """Check an address before a network is loaded for it; gRPC would not say why."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        for family, kind, _, _, address in found:
-            with socket.socket(family, kind) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind(address)
-                    probe.listen()
-                except OSError as error:
-                    # Where a name has several addresses, gRPC takes what there is.
-                    if len(found) == 1 or error.errno != errno.EADDRNOTAVAIL:
-                        raise
+        _bind_for_a_moment(host, port)
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{host}:{port}: cannot be listened on, {reason}") from error
+
+
+def _bind_for_a_moment(host, port):
+    """Of the addresses of a name gRPC takes those there are, one at least."""
+    none_there = None
+    for family, kind, _, _, address in socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM
+    ):
+        try:
+            with socket.socket(family, kind) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+                probe.listen()
+        except OSError as error:
+            if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                raise
+            none_there = error
+        else:
+            return
+    raise none_there

@@ -85,18 +85,18 @@ def define_flags():
 
     flags.DEFINE_float("noise_low", 0.0003, "Least noise [ppm].", 1e-9)
     flags.DEFINE_float("noise_high", 0.006, "Most noise [ppm].", 1e-9)
-    flags.DEFINE_float("background", 0.003, "Most background field left [ppm].", 0.0)
-    flags.DEFINE_float("anisotropy", 0.02, "Most of white matter [ppm].", 0.0)
-    flags.DEFINE_float("smooth", 0.002, "Most smooth errors of the field [ppm].", 0.0)
-    flags.DEFINE_float("gain", 0.05, "Most smooth relative errors of the field.", 0.0)
+    flags.DEFINE_float("background", 0.003, "Largest background left [ppm].", 0.0)
+    flags.DEFINE_float("anisotropy", 0.02, "Largest, of white matter [ppm].", 0.0)
+    flags.DEFINE_float("smooth", 0.002, "Largest smooth error [ppm].", 0.0)
+    flags.DEFINE_float("gain", 0.05, "Largest smooth relative error.", 0.0)
     flags.DEFINE_enum(
         "strategy",
         "none",
         ["none", "mirrored", "multi_worker"],
         "How TensorFlow spreads each batch; multi_worker reads TF_CONFIG.",
     )
-    flags.DEFINE_float("near_sources", 0.2, "Most error next to sources.", 0.0)
-    flags.DEFINE_float("coloured", 0.02, "Most low-frequency noise [ppm].", 0.0)
+    flags.DEFINE_float("near_sources", 0.2, "Largest error next to sources.", 0.0)
+    flags.DEFINE_float("coloured", 0.02, "Largest low-frequency noise [ppm].", 0.0)
     flags.register_validator("run_dir", bool, "expected a folder")
     flags.register_multi_flags_validator(
         ["steps", "steps_per_epoch"],

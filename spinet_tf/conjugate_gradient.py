@@ -42,9 +42,8 @@ def batch_dot(a, b):
     Returns:
         float `(batch,)`.
     """
-    if a.dtype.is_complex:  # pairs of real numbers, for less to compute and to write
-        a, b = (tf.bitcast(x, x.dtype.real_dtype) for x in (a, b))
-    return tf.reduce_sum(a * b, axis=list(range(1, len(a.shape))))
+    product = a * tf.math.conj(b)
+    return tf.math.real(tf.reduce_sum(product, axis=list(range(1, len(a.shape)))))
 
 
 def conjugate_gradient(

@@ -14,8 +14,7 @@ LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 def import_tensorflow():
     """Import TensorFlow quietly, unless it is imported already or logs are wanted."""
-    if sys.stderr is None:
-        _replace_closed_stderr()
+    _open_if_closed()
     given = os.environ.get(LEVEL)
     if "tensorflow" in sys.modules or given == "0":
         return
@@ -41,13 +40,18 @@ def import_tensorflow():
                 del os.environ[LEVEL]
 
 
-def _replace_closed_stderr():
+def _open_if_closed():
     """Keep descriptor 2 from the next file, which TensorFlow would write its log to."""
-    sys.stderr = open(os.devnull, "w")  # noqa: SIM115  (for as long as we run)
     try:
         os.fstat(2)
     except OSError:
-        os.dup2(sys.stderr.fileno(), 2)
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(descriptor, 2)
+        os.set_inheritable(2, True)
+        if descriptor != 2:
+            os.close(descriptor)
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
 
 
 import_tensorflow()

@@ -75,7 +75,8 @@ def read_reference(
 
     Args:
         choice: "none", "mean", or the path of a mask on the grid of the field.
-        field: the image to reconstruct; places are compared with the region's.
+        field: the image to reconstruct; its place and the mask's are compared with the
+            region's.
         mask: bool data `(x, y, z)`, the brain.
         threshold: voxels of the file above it are in the region, unless it holds only
             0 and 1. Defaults to None: it must hold only these.

@@ -68,7 +68,7 @@ class Volume:
         return self.qform if leads and self.qform is not None else self.affine
 
     def placed_like(self, other: "Volume") -> "Volume":
-        """The same, with the place of another image of its grid that knows more."""
+        """The same, with the place of another image of its grid if that knows more."""
         if most_placed([self, other]) is self:
             return self
         return dataclasses.replace(other, data=self.data, name=self.name)

@@ -97,14 +97,16 @@ def test_a_full_disk_behind_the_output():
     assert (result.returncode, result.stderr) == (2, f"spinet-qsm: error: {message}")
 
 
-def test_closed_standard_error():
+def test_closed_standard_error(tmp_path):
     result = subprocess.run(
         ["sh", "-c", f"{sys.executable} -m spinet_tf simulate --seed=x 2>&-"], cwd=ROOT
     )
     assert result.returncode == 2
-    code = "import spinet_tf, numpy; spinet_tf.SpiNetQSM(filters=4, blocks=1)"
-    command = f"{sys.executable} -c '{code}' 2>&-"
+    path = tmp_path / "file"
+    code = f"import spinet_tf, os; f = open({str(path)!r}, 'w'); os.write(2, b'log')"
+    command = f'{sys.executable} -c "{code}" 2>&-'
     assert subprocess.run(["sh", "-c", command], cwd=ROOT).returncode == 0
+    assert path.read_text() == ""
 
 
 def test_closed_output():

@@ -126,14 +126,6 @@ def test_a_matlab_field_lies_where_its_mask_does(scan, tmp_path):
     assert (header["sform_code"], header["qform_code"]) == (0, 0)
 
 
-def test_a_voxel_size_unlike_the_affines_is_told(scan, tmp_path):
-    flags = {"field": scan / "field.nii.gz", "mask": scan / "mask.nii.gz"}
-    flags |= {"method": "tkd", "output": tmp_path / "map.nii"}
-    warning = "its affine has voxels of 1.1 x 0.9 x 1.6 mm, other than --voxel-size"
-    assert warning in succeed("reconstruct", **flags, voxel_size="1,1,1").err
-    assert succeed("reconstruct", **flags, voxel_size="1.1,0.9,1.601").err == ""
-
-
 def test_b0_of_the_command_line_replaces_that_of_the_affine(scan, tmp_path):
     flags = ("--field", scan / "field.nii.gz", "--mask", scan / "mask.nii.gz")
     flags += ("--method", "tkd", "--output", tmp_path / "map.nii")

@@ -219,3 +219,12 @@ def test_complex_fields_are_refused():
     inputs["local_field"] = inputs["local_field"] + 1j
     with pytest.raises(ValueError, match="local_field: expected real"):
         small_model()(inputs)
+
+
+def test_xla_compiles_it():
+    """As Keras's own `fit` and `predict` ask for where there is a GPU."""
+    model, inputs = small_model(**VARIANTS["shipped"]), scan()
+    compiled = tf.function(model, jit_compile=True, autograph=False)
+    expected = model(inputs).numpy()
+    atol = 1e-5 * np.abs(expected).max()
+    np.testing.assert_allclose(compiled(inputs), expected, atol=atol)

@@ -21,6 +21,13 @@ def test_version_folders(exported, tmp_path):
     assert versions(tmp_path) == [7, 9]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["7", "8", "9", "notes"]
     assert not list((tmp_path / "7").iterdir())
+    for name in ("None", "010", "9" * 200, str(2**63)):
+        (tmp_path / name).mkdir()
+    assert versions(tmp_path) == [7, 9]
+    assert export_saved_model(model, tmp_path) == tmp_path / "11"
+    (tmp_path / str(2**63 - 1)).mkdir()
+    with pytest.raises(InputError, match="no number is left for another version"):
+        export_saved_model(model, tmp_path)
 
 
 def test_what_the_graph_says_is_not_about_files(exported, tmp_path, monkeypatch):

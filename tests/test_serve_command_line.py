@@ -161,8 +161,9 @@ def test_serve_refuses(tmp_path, exported):
     assert "x: cannot be read" in refused(
         "serve", model_dir, "--tls-key=x", "--tls-cert=x"
     )
-    message = refused("serve", model_dir, "--host=0.0.0.0.0")
-    assert "0.0.0.0.0:8500: cannot be listened on, " in message
+    for host in ("a..b", "240.0.0.1"):  # no name, and an address of nobody
+        message = refused("serve", model_dir, f"--host={host}")
+        assert f"{host}:8500: cannot be listened on, " in message
     for flag, expected in (
         ("--port=99999", "expected 0 to 65535, got '99999'"),
         ("--max-voxels=0", "expected an integer > 0, got '0'"),

@@ -1,5 +1,6 @@
 """The flags of `spinet-qsm serve`."""
 
+import socket
 from types import SimpleNamespace
 
 import pytest
@@ -23,6 +24,20 @@ def test_defaults_of_serve():
     for port in ("65536", "-1"):
         with pytest.raises(SystemExit):
             parser.parse_args(["serve", "--model-dir=x", f"--port={port}"])
+
+
+def test_one_address_of_a_host_is_enough(monkeypatch):
+    from spinet_cli import serve
+
+    def addresses(*hosts):
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (h, 0)) for h in hosts]
+        monkeypatch.setattr(serve.socket, "getaddrinfo", lambda *_, **__: found)
+
+    addresses("240.0.0.1", "127.0.0.1")
+    serve._check_free("name", 0)
+    addresses("240.0.0.1", "240.0.0.2")
+    with pytest.raises(InputError, match="^name:0: cannot be listened on, Cannot ass"):
+        serve._check_free("name", 0)
 
 
 def test_flags_of_serve_reach_the_server(monkeypatch):

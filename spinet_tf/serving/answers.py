@@ -32,7 +32,7 @@ class Answering:
         """
         start = time.monotonic()
         check_scan(local_field, mask, voxel_size, b0_direction)
-        b0 = normalise_b0_direction(b0_direction)  # a graph takes no length
+        b0 = normalise_b0_direction(b0_direction)  # graphs refuse some lengths
         values = (without_gaps(local_field), mask, voxel_size, b0)
         results = self.predict(
             {

@@ -42,7 +42,7 @@ def export_saved_model(
         `Path` of the version directory, `output_dir/1` or the next that is free.
 
     Raises:
-        InputError: the directory cannot be written to.
+        InputError: the directory cannot be written to, or has the last number there is.
         ValueError: an unknown precision.
     """
     if precision not in PRECISIONS:
@@ -109,7 +109,8 @@ def versions(output_dir):
 
 
 def _is_number(name):
-    return name == str(_number_of(name))
+    number = _number_of(name)
+    return number is not None and name == str(number)
 
 
 def _number_of(name):
