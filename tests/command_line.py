@@ -99,6 +99,20 @@ def write_scan(folder):
     )
 
 
+def scan_with_tikhonov(tmp_path_factory):
+    """A folder with a scan and a map of it, tikhonov.nii.gz."""
+    folder = tmp_path_factory.mktemp("scan")
+    write_scan(folder)
+    succeed(
+        "reconstruct",
+        field=folder / "field.nii.gz",
+        mask=folder / "mask.nii.gz",
+        output=folder / "tikhonov.nii.gz",
+        method="tikhonov",
+    )
+    return folder
+
+
 def write_model(path):
     """A small network with random weights."""
     keras.utils.set_random_seed(1)

@@ -16,25 +16,16 @@ from tests.command_line import (
     read,
     read_json,
     refused,
+    scan_with_tikhonov,
     succeed,
     susceptibility,
     write,
-    write_scan,
 )
 
 
 @pytest.fixture(scope="module")
 def scan(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("scan")
-    write_scan(folder)
-    succeed(
-        "reconstruct",
-        field=folder / "field.nii.gz",
-        mask=folder / "mask.nii.gz",
-        output=folder / "tikhonov.nii.gz",
-        method="tikhonov",
-    )
-    return folder
+    return scan_with_tikhonov(tmp_path_factory)
 
 
 def evaluate(scan, **flags):

@@ -96,36 +96,6 @@ def test_matlab_files_give_the_same_map(scan, tmp_path, write_mat):
     assert difference < 1e-3
 
 
-def test_a_matlab_field_lies_where_its_mask_does(scan, tmp_path):
-    write_v5(tmp_path / "scan.mat", phs=read(scan / "field.nii.gz"))
-    result = succeed(
-        "reconstruct",
-        field=tmp_path / "scan.mat",
-        mask=scan / "mask.nii.gz",
-        method="tikhonov",
-        output=tmp_path / "map.nii.gz",
-    )
-    assert result.out.count("(from the mask's affine)") == 2
-    image, expected = map(
-        nibabel.load, (tmp_path / "map.nii.gz", scan / "field.nii.gz")
-    )
-    np.testing.assert_allclose(image.affine, expected.affine, atol=1e-5)
-    assert image.header["sform_code"] == expected.header["sform_code"]
-    difference = relative_error(image.get_fdata(), read(scan / "tikhonov.nii.gz"))
-    assert difference < 1e-5
-    succeed(
-        "reconstruct",
-        field=tmp_path / "scan.mat",
-        mask=scan / "mask.nii.gz",
-        voxel_size="1,1,2",  # of which the mask's affine does not know
-        method="tikhonov",
-        output=tmp_path / "other.nii.gz",
-    )
-    header = nibabel.load(tmp_path / "other.nii.gz").header
-    assert header.get_zooms() == (1, 1, 2)
-    assert (header["sform_code"], header["qform_code"]) == (0, 0)
-
-
 def test_b0_of_the_command_line_replaces_that_of_the_affine(scan, tmp_path):
     flags = ("--field", scan / "field.nii.gz", "--mask", scan / "mask.nii.gz")
     flags += ("--method", "tkd", "--output", tmp_path / "map.nii")

@@ -17,6 +17,7 @@ from tensorflow_serving.apis import (
 from spinet_tf.errors import InputError
 from spinet_tf.serving.client import RemoteReconstructor
 from spinet_tf.serving.listen import _handlers
+from spinet_tf.serving.served_model import ServedModel
 from spinet_tf.serving.server import Limits, ModelServer
 from tests.served import (
     predict,
@@ -154,6 +155,26 @@ def test_output_filter(address, local):
     assert response.outputs["susceptibility"] == everything["susceptibility"]
     message.output_filter.append("field")
     assert status_of(address, message)[0] == grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_an_output_filter_makes_no_graph_of_its_own(exported, monkeypatch):
+    """The session would keep one for each set of outputs."""
+    model, asked = ServedModel(exported[1], warm_up=False), []
+    run = model._session.run
+
+    def watched(fetches, *others):
+        asked.append(set(fetches))
+        return run(fetches, *others)
+
+    monkeypatch.setattr(model._session, "run", watched)
+    server = ModelServer(Mock(current=model), "spinet_qsm", Limits(1, 1, 2**30, 2**20))
+    context = Mock()
+    context.time_remaining.return_value = 100.0
+    message = predict_request(request(batch=1))
+    message.output_filter.append("susceptibility")
+    response = server.predict([message.SerializeToString()], context)
+    assert list(response.outputs) == ["susceptibility"]
+    assert asked == [set(model.signatures["serving_default"].outputs)]
 
 
 def test_the_bytes_of_a_request_are_let_go():
