@@ -1,11 +1,11 @@
 """Train SpiNet-QSM: `python train.py --flagfile=configs/quickstart.flags`."""
 
 import sys
+import zlib
 from pathlib import Path
 
-from datasets.loading import load_dataset, only_coarse
+from datasets.loading import load_dataset, only_coarse, scans_of
 from spinet_cli.script import run_script
-from spinet_cli.training_data import describe_data, describe_initial, describe_scans
 from spinet_cli.training_flags import as_flagfile, define_flags, ema_momentum
 
 
@@ -23,8 +23,8 @@ def build_network(options):
     """
     from spinet_cli.initial_weights import take_weights
     from spinet_tf import DenoiserOnly, SpiNetQSM
+    from spinet_tf.copies import PRECISIONS
     from spinet_tf.errors import InputError
-    from spinet_tf.reconstruct import PRECISIONS
 
     try:
         network = (SpiNetQSM if options.physics else DenoiserOnly)(
@@ -52,6 +52,29 @@ def build_network(options):
     if options.init_from:
         take_weights(network, options.init_from)
     return network
+
+
+def describe_initial(network):
+    """What the weights to begin with are, in words."""
+    checksum = 0
+    for weight in network.get_weights():
+        checksum = zlib.crc32(weight.tobytes(), checksum)
+    return f"weights of checksum {checksum:08x}"
+
+
+def describe_data(options):
+    """What the network is trained and judged on, in words."""
+    return (
+        f"{options.train_fraction:g} of {options.dataset} with voxels from"
+        f" {options.least_voxel_size:g} mm on, and {options.validation_examples} of"
+        f" {options.validation}"
+    )
+
+
+def describe_scans(options):
+    """What scans the data sets are of that the network is trained and judged on."""
+    names = (options.dataset, options.validation)
+    return " ".join(scans_of(name, options.data_dir) for name in names).strip()
 
 
 def recipe_of(options, network):

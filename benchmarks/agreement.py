@@ -30,16 +30,11 @@ def relative_error(x, reference):
     return np.linalg.norm(x - reference) / np.linalg.norm(reference)
 
 
-def iterate_errors(model, golden, settings):
-    """Errors of z, W^2 and chi for each unroll, with these solver settings."""
+def golden_problem(network, golden):
+    """The `Problem` of the golden data."""
     import numpy as np
 
-    from spinet_tf.copies import folded
-
-    network = folded(model)
-    for name, value in settings.items():
-        setattr(network.data_consistency, name, value)
-    problem = network.prepare(
+    return network.prepare(
         {
             "local_field": golden["field"][np.newaxis, ..., np.newaxis],
             "mask": golden["mask"][np.newaxis, ..., np.newaxis].astype("float32"),
@@ -48,10 +43,19 @@ def iterate_errors(model, golden, settings):
         }
     )
 
+
+def iterate_errors(model, golden, settings):
+    """Errors of z, W^2 and chi for each unroll, with these solver settings."""
+    from spinet_tf.copies import folded
+
+    network = folded(model)
+    for name, value in settings.items():
+        setattr(network.data_consistency, name, value)
+
     def as_complex(volume):
         return volume.numpy()[0, ..., 0] + 1j * volume.numpy()[0, ..., 1]
 
-    for k, unroll in enumerate(network.rounds(problem), 1):
+    for k, unroll in enumerate(network.rounds(golden_problem(network, golden)), 1):
         yield (
             relative_error(as_complex(unroll.denoised), golden[f"z_{k}"]),
             relative_error(unroll.weights.numpy()[0, ..., 0], golden[f"w2_{k}"]),

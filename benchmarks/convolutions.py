@@ -4,15 +4,6 @@ import numpy as np
 import tensorflow as tf
 
 
-def kernel_shapes(denoiser):
-    """Shapes of the convolution kernels in the order they are applied."""
-    layers = [denoiser.entry]
-    for block in denoiser.residual_blocks:
-        layers += [block.conv_1, block.conv_2]
-    layers += [denoiser.head_1, denoiser.head_2, denoiser.exit]
-    return [tuple(layer.kernel.shape) for layer in layers]
-
-
 def random_kernel(shape, dtype):
     """A kernel that keeps the variance, so that nothing overflows or vanishes."""
     deviation = np.prod(shape[:-1]) ** -0.5
@@ -21,8 +12,10 @@ def random_kernel(shape, dtype):
 
 def convolution_chain(model):
     """Callable that applies random kernels of the model's shapes, and these kernels."""
-    shapes = kernel_shapes(model.denoiser)
-    kernels = [random_kernel(shape, model.compute_dtype) for shape in shapes]
+    kernels = [
+        random_kernel(layer.kernel.shape, model.compute_dtype)
+        for layer in model.denoiser.convolutions
+    ]
 
     def apply(x):
         for kernel in kernels:

@@ -2,9 +2,6 @@
 
 from absl import flags
 
-PRECISIONS = ("float32", "bfloat16")
-"""As `spinet_tf.reconstruct` has them, without TensorFlow."""
-
 
 def expect_numbers(name, least, kind=int):
     """Refuse values of a flag that are no numbers, or too small.

@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 from absl import flags
 
-from benchmarks.list_flags import PRECISIONS, expect_words
+from benchmarks.list_flags import expect_words
+from spinet_cli.arguments_scan import PRECISIONS
 from spinet_cli.script import run_script
 
 START, END = "reconstruction begins", "reconstruction took"

@@ -21,9 +21,10 @@ from concurrent.futures import ProcessPoolExecutor
 
 from absl import flags
 
-from benchmarks.list_flags import PRECISIONS, expect_numbers, expect_words
+from benchmarks.list_flags import expect_numbers, expect_words
 from benchmarks.reconstruction_times import Configuration, measure
 from benchmarks.scans import simulate_scan
+from spinet_cli.arguments_scan import PRECISIONS
 from spinet_cli.script import run_script
 
 

@@ -7,6 +7,7 @@ import time
 import timeit
 from typing import NamedTuple
 
+from benchmarks.agreement import relative_error
 from benchmarks.scans import load_network, read_scan
 
 
@@ -68,8 +69,6 @@ class Stopwatch:
 def measure(configuration):
     """Reconstruct, once and then several times, and run what it is compared with."""
     start = time.monotonic()
-    import numpy as np
-
     from spinet_tf.nifti import write_volume
     from spinet_tf.reconstruct import Reconstructor
 
@@ -94,7 +93,7 @@ def measure(configuration):
         dense = fastest_run(on_all, scan, configuration.repeats)
         found, whole = dense.reconstruction.susceptibility, dense.reconstruction.seconds
         whole_cpu = dense.cpu
-        difference = float(np.linalg.norm(chi - found) / np.linalg.norm(found))
+        difference = float(relative_error(chi, found))
     return Measurement(
         matrix_size=chi.shape,
         total=reconstruction.seconds,

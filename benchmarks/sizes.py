@@ -11,7 +11,8 @@ import time
 
 from absl import flags
 
-from benchmarks.list_flags import PRECISIONS, expect_numbers, expect_words
+from benchmarks.list_flags import expect_numbers, expect_words
+from spinet_cli.arguments_scan import PRECISIONS
 from spinet_cli.script import run_script
 
 REPEATS = 3

@@ -13,6 +13,7 @@ from unittest import mock
 
 from absl import flags
 
+from benchmarks.agreement import golden_problem, relative_error
 from spinet_cli.script import run_script
 
 TOLERANCES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
@@ -35,14 +36,7 @@ def golden_systems(model, golden):
 
     from spinet_tf.dipole_operator import filter_volume
 
-    problem = model.prepare(
-        {
-            "local_field": golden["field"][np.newaxis, ..., np.newaxis],
-            "mask": golden["mask"][np.newaxis, ..., np.newaxis].astype("float32"),
-            "voxel_size": np.ones((1, 3), "float32"),
-            "b0_direction": np.array([[0, 0, 1]], "float32"),
-        }
-    )
+    problem = golden_problem(model, golden)
     field, kernel = (tf.cast(v, tf.float64) for v in problem[:2])
     adjoint = filter_volume(field, kernel)
 
@@ -84,7 +78,6 @@ def _unpreconditioned(solver, *arguments, preconditioner, **options):
 def main(options):
     import numpy as np
 
-    from benchmarks.agreement import relative_error
     from spinet_tf.copies import folded
     from spinet_tf.release import convert_release
 

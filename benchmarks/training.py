@@ -9,20 +9,20 @@ where it takes as long as a step on the same batch, the pipeline is never what i
 for. Peak memory is that of the process; what it took before the first step is told too.
 """
 
-import multiprocessing
 import resource
 import statistics
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
 
 from absl import flags, logging
 
 import train
-from benchmarks.list_flags import PRECISIONS, expect_words
+from benchmarks.list_flags import expect_words
+from benchmarks.reconstruct import alone
 from datasets.loading import load_dataset
 from spinet_cli import training_flags
+from spinet_cli.arguments_scan import PRECISIONS
 from spinet_cli.script import run_script
 
 DENOISER = {"kept": "norecompute_denoiser", "recomputed": "recompute_denoiser"}
@@ -137,13 +137,6 @@ def measure_command_line(arguments):
     return measure(flags.FLAGS)
 
 
-def measure_alone(arguments):
-    """`measure_command_line` in a new process."""
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as pool:
-        return pool.submit(measure_command_line, arguments).result()
-
-
 def check(options):
     from spinet_tf.errors import InputError
 
@@ -167,7 +160,7 @@ def main(options):
     for precision in options.precisions:
         for denoiser in options.denoiser:
             chosen = [f"--precision={precision}", f"--{DENOISER[denoiser]}"]
-            found = measure_alone([*sys.argv, *chosen])
+            found = alone(measure_command_line, [*sys.argv, *chosen])
             print(
                 f"{'x'.join(map(str, found.matrix_size)):>8}  {precision:9}  "
                 f"{denoiser:10}  {found.step:6.3f}  {found.convolutions:14.3f}  "

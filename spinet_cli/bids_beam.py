@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spinet_cli.bids_plan import PlannedScan
+from spinet_cli.main import OUT_OF_MEMORY
 from spinet_cli.one_scan import read_scan, solve_scan, write_scan
 from spinet_cli.provenance import recorded_warnings
 from spinet_cli.reconstruction_files import Scan
@@ -210,7 +211,7 @@ def _step(element, work):
     try:
         return work(element)
     except MemoryError:
-        problem = "the machine has not enough memory for these volumes"
+        problem = OUT_OF_MEMORY
     except InputError as error:
         problem = str(error)
     return Element(element.planned, problem)

@@ -2,7 +2,7 @@
 
 import sys
 
-from spinet_cli.main import one_line
+from spinet_cli.main import OUT_OF_MEMORY, one_line
 from spinet_tf.errors import InputError
 
 FAILED = 1
@@ -43,7 +43,7 @@ def failure_line(name, error):
         str of one line that begins with the name.
     """
     if isinstance(error, MemoryError):
-        error = "the machine has not enough memory for these volumes"
+        error = OUT_OF_MEMORY
     name, message = one_line(name), one_line(error)
     if message.startswith(f"{name}: "):
         return message

@@ -33,24 +33,8 @@ def check_geometry_flags(arguments):
     }
 
 
-def resolve_geometry(arguments, volume, sidecar_b0=None, affine="the affine"):
-    """Find the voxel size and B0 direction of a volume, and print them.
-
-    Args:
-        arguments: the parsed flags, with `voxel_size` and `b0_dir`.
-        volume: `spinet_tf.volume.Volume`.
-        sidecar_b0: B0 direction in voxel axes, of any length, that goes before the
-            affine's. Defaults to None.
-        affine: str, what the volume's affine is called. Defaults to "the affine".
-
-    Returns:
-        Voxel size, three floats [mm], and B0 direction, a unit vector of three floats
-        in voxel axes.
-
-    Raises:
-        InputError: a flag is not a usable vector, or is "auto" for a volume without
-            an affine.
-    """
+def _resolve(arguments, volume, sidecar_b0, affine):
+    """Find and print voxel size and B0 direction; `affine` is what to call its own."""
     given = check_geometry_flags(arguments)
 
     def resolve(flag, from_affine, check, from_sidecar=None):
@@ -78,24 +62,27 @@ def resolve_geometry(arguments, volume, sidecar_b0=None, affine="the affine"):
 
 
 def place_and_resolve(arguments, volume, mask, sidecar_b0=None):
-    """`resolve_geometry`, of a volume that may have to borrow its mask's affine.
+    """Find the voxel size and B0 direction of a volume, and print them.
 
     Args:
-        arguments: as for `resolve_geometry`.
+        arguments: the parsed flags, with `voxel_size` and `b0_dir`.
         volume: `spinet_tf.volume.Volume`.
         mask: `spinet_tf.volume.Volume` on its grid.
-        sidecar_b0: as for `resolve_geometry`.
+        sidecar_b0: B0 direction in voxel axes, of any length, that goes before the
+            affine's. Defaults to None.
 
     Returns:
         The volume, with the mask's affine if it lies nowhere and the voxel size is the
-        mask's, and what `resolve_geometry` returns.
+        mask's; the voxel size, three floats [mm]; and the B0 direction, a unit vector
+        of three floats in voxel axes.
 
     Raises:
-        InputError: as `resolve_geometry`.
+        InputError: a flag is not a usable vector, or is "auto" for a volume without
+            an affine.
     """
     placed = volume.placed_like(mask)
     affine = "the affine" if placed is volume else "the mask's affine"
-    geometry = resolve_geometry(arguments, placed, sidecar_b0, affine)
+    geometry = _resolve(arguments, placed, sidecar_b0, affine)
     fits = np.allclose(geometry[0], placed.voxel_size or geometry[0], rtol=0.01)
     if fits:
         return placed, *geometry

@@ -23,6 +23,7 @@ BAD_INPUT = 2
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 LONGEST_LINE = 900
+OUT_OF_MEMORY = "the machine has not enough memory for these volumes"
 
 
 class _OneLineParser(argparse.ArgumentParser):
@@ -111,7 +112,7 @@ def _run(argv):
     except InputError as error:
         return _report_error(error)
     except MemoryError:
-        return _report_error("the machine has not enough memory for these volumes")
+        return _report_error(OUT_OF_MEMORY)
 
 
 def _parse(argv):

@@ -39,7 +39,7 @@ def comparison_sections(maps, reference, mask, affine, voxel_size, results):
     sections = {
         "Metrics": [
             paragraph("The best of a line is marked, unless all are equal."),
-            *(_metrics(results, family) for family in TABLES),
+            *(metrics_table(results, family) for family in TABLES),
         ],
         "Maps": [planes.draw_side_by_side(maps, reference)],
         "Slices": viewers,
@@ -53,7 +53,16 @@ def comparison_sections(maps, reference, mask, affine, voxel_size, results):
     return sections
 
 
-def _metrics(results, family):
+def metrics_table(results, family):
+    """The table of a family of metrics, a column for each reconstruction.
+
+    Args:
+        results: see `comparison_sections`.
+        family: str, a key of `spinet_tf.evaluate.TABLES`.
+
+    Returns:
+        An element of `spinet_tf.page`.
+    """
     title, metrics = TABLES[family]
     rows = []
     for key, label, arrow, decimals in metrics:

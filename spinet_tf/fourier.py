@@ -120,11 +120,6 @@ class MatrixDFT:
         return (tf.constant(matrix, dtype) for matrix in matrices)
 
 
-def _angles(rows, columns, size):
-    # The product is reduced first, so that large ones keep their digits.
-    return 2 * np.pi / size * (np.outer(np.arange(rows), np.arange(columns)) % size)
-
-
 @functools.cache
 def _stacked(size, direction):
     """Complex DFT of columns that hold real and imaginary parts.
@@ -132,12 +127,9 @@ def _stacked(size, direction):
     Forward it takes rows ordered (voxel, part) to rows ordered (part, frequency), and
     inverse the other way.
     """
-    angles = _angles(size, size, size)
-    cosine, sine = np.cos(angles), direction * np.sin(angles)
+    matrix = (np.fft.fft if direction == 1 else np.fft.ifft)(np.eye(size))
     # part of the result, part of the input, index of the result, index of the input
-    blocks = np.array([[cosine, sine], [-sine, cosine]])
-    if direction == -1:
-        blocks /= size
+    blocks = np.array([[matrix.real, -matrix.imag], [matrix.imag, matrix.real]])
     order = (0, 2, 3, 1) if direction == 1 else (2, 0, 1, 3)
     return blocks.transpose(order).reshape(2 * size, 2 * size)
 
@@ -145,16 +137,12 @@ def _stacked(size, direction):
 @functools.cache
 def _real_to_half(size):
     """Real rows of `size` to half spectra: real parts, then imaginary parts."""
-    angles = _angles(size, size // 2 + 1, size)
-    return np.concatenate([np.cos(angles), -np.sin(angles)], axis=1)
+    spectra = np.fft.rfft(np.eye(size))
+    return np.concatenate([spectra.real, spectra.imag], axis=1)
 
 
 @functools.cache
 def _half_to_real(size):
     """Half spectra, as `_real_to_half` gives them, to real rows of `size`."""
-    half = size // 2 + 1
-    index = np.arange(half)
-    single = (index == 0) | (2 * index == size)
-    weights = np.where(single, 1, 2)[:, np.newaxis] / size
-    angles = _angles(half, size, size)
-    return np.concatenate([weights * np.cos(angles), -weights * np.sin(angles)])
+    parts = np.eye(size // 2 + 1)
+    return np.concatenate([np.fft.irfft(parts, size), np.fft.irfft(1j * parts, size)])

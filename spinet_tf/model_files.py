@@ -42,10 +42,6 @@ def load_model(path):
     except Exception as error:  # Keras raises many kinds; all mean the same here
         reason = re.split(r"\.\s|\n", str(error).strip() or type(error).__name__)[0]
         raise InputError(f"{path}: not a SpiNet-QSM model: {reason}") from error
-    if not isinstance(model, SpiNetQSM):
-        raise InputError(
-            f"{path}: expected a SpiNet-QSM model, found {type(model).__name__}"
-        )
     if not all(np.isfinite(weight).all() for weight in model.get_weights()):
         raise InputError(f"{path}: the weights hold NaN or infinity")
     return model

@@ -46,17 +46,14 @@ class CanonicalAxes:
 
     def turn_edges(self, voxel_size):
         """Three voxel edges [mm] of the stored axes, in canonical order."""
-        return self._ordered(voxel_size)
+        places = self._there[:, 0].astype(int)
+        pairs = sorted(zip(places, voxel_size, strict=True))
+        return tuple(float(value) + 0.0 for _, value in pairs)  # -0.0 becomes 0.0
 
     def turn_direction(self, direction):
         """A vector in the stored axes, in canonical ones."""
         signs = self._there[:, 1]
-        return self._ordered(sign * c for sign, c in zip(signs, direction, strict=True))
-
-    def _ordered(self, values):
-        places = self._there[:, 0].astype(int)
-        pairs = sorted(zip(places, values, strict=True))
-        return tuple(float(value) + 0.0 for _, value in pairs)  # -0.0 becomes 0.0
+        return self.turn_edges(np.multiply(signs, direction))
 
 
 def reconstruct_in_canonical_axes(

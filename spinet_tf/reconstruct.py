@@ -23,7 +23,6 @@ from spinet_tf.reconstruction_memory import check_memory, format_size
 from spinet_tf.scan_geometry import check_scan, without_gaps
 from spinet_tf.tiled_denoiser import TiledDenoiser
 
-PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 CLASSICAL_BYTES_PER_VOXEL = 50  # measured
 
 
@@ -47,16 +46,12 @@ class Reconstructor:
     def __init__(
         self, model, precision="float32", memory_limit=None, whole_volume=False
     ):
-        if precision not in PRECISIONS:
-            raise ValueError(
-                f"precision must be one of {list(PRECISIONS)}. Received: {precision=}"
-            )
         self.precision = precision
         self.memory = Memory(memory_limit)
         self._kept = 0  # memory that volumes have left, but for the results
         self._before_all = None  # memory when the first volume came
         self.whole_volume = whole_volume
-        self.model = folded(model, PRECISIONS[precision])
+        self.model = folded(model, precision)
         volume = tf.TensorSpec((None, None, None, None, 1), tf.float32)
         vector = tf.TensorSpec((None, 3), tf.float32)
         inputs = {
@@ -149,7 +144,7 @@ class Reconstructor:
         predicted = self._predict_field(susceptibility[..., :1], problem.kernel).numpy()
         return Reconstruction(
             reports[-1].susceptibility,
-            data_consistency_error(predicted, field, mask),
+            data_consistency_error(predicted - field, field, mask),
             reports,
             time.monotonic() - start,
             float(share_left_out(trust, problem.mask)[0])
@@ -224,7 +219,7 @@ def reconstruct_classical(method, local_field, mask, voxel_size, b0_direction):
     predicted = filter_volume(volume, kernel).numpy()[0, ..., 0]
     return Reconstruction(
         susceptibility,
-        data_consistency_error(predicted, local_field, mask),
+        data_consistency_error(predicted - local_field, local_field, mask),
         [],
         time.monotonic() - start,
     )

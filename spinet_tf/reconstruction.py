@@ -60,13 +60,13 @@ class Reconstruction(NamedTuple):
         return self._replace(susceptibility=susceptibility, unrolls=unrolls)
 
 
-def data_consistency_error(predicted_field, local_field, mask):
+def data_consistency_error(residual, local_field, mask):
     """||mask (Phi chi - y)|| / ||mask y||.
 
     Args:
-        predicted_field: float array, Phi chi [ppm].
-        local_field: like `predicted_field`, y [ppm].
-        mask: like `predicted_field`, 0 or 1.
+        residual: float array, Phi chi - y [ppm].
+        local_field: like `residual`, y [ppm].
+        mask: like `residual`, 0 or 1.
 
     Returns:
         A float; 0 where the field is zero.
@@ -74,5 +74,5 @@ def data_consistency_error(predicted_field, local_field, mask):
     inside = np.asarray(mask) != 0
     field = np.asarray(local_field)[inside].astype(np.float64)
     norm = np.linalg.norm(field)
-    error = np.linalg.norm(np.asarray(predicted_field)[inside] - field)
+    error = np.linalg.norm(np.asarray(residual)[inside].astype(np.float64))
     return float(error / norm) if norm else 0.0

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from spinet_tf.evaluate import TABLES, format_number, mean_and_std
+from spinet_tf.comparison_report import metrics_table
+from spinet_tf.evaluate import TABLES, mean_and_std
 from spinet_tf.metrics_challenge import inside_mask
 from spinet_tf.page import bullets, paragraph, table
 from spinet_tf.reconstruction import data_consistency_error
@@ -26,8 +27,7 @@ def reconstruction_sections(field, mask, voxel_size, result, residual, details):
     """
     planes = Planes(field.affine, mask, voxel_size)
     chi = result.susceptibility
-    predicted = field.data + residual
-    share = f"{data_consistency_error(predicted, field.data, mask):.4f}"
+    share = f"{data_consistency_error(residual, field.data, mask):.4f}"
     sections = {
         "Summary": [table((name, _text(value)) for name, value in details.items())],
         "Susceptibility": [
@@ -75,7 +75,7 @@ def evaluation_sections(
     maps = {"reconstruction": reconstruction, "reference": reference}
     error = {"error": reconstruction - reference}
     sections = {
-        "Metrics": [_metrics(result, family, name) for family in TABLES],
+        "Metrics": [metrics_table({name: result}, family) for family in TABLES],
         "Maps": [
             planes.draw(maps | error, MAP_WINDOW),
             *(planes.view(*item, MAP_WINDOW) for item in (maps | error).items()),
@@ -110,17 +110,6 @@ def _unrolls(planes, unrolls, details):
     if all(volume is not None for volume in maps):
         elements.append(planes.draw_unrolls(maps))
     return elements
-
-
-def _metrics(result, family, name):
-    title, metrics = TABLES[family]
-    found = result[family]
-    rows = [
-        (f"{label} {arrow}", format_number(found[key], decimals))
-        for key, label, arrow, decimals in metrics
-        if found.get(key) is not None
-    ]
-    return table(rows, ("", name), title)
 
 
 def _regions(regions):

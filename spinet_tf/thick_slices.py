@@ -118,5 +118,5 @@ def reconstruct_thin(
         *(result.susceptibility, local_field, mask, voxel_size, b0_direction),
         dipole_at_zero,
     )
-    error = data_consistency_error(residual + local_field, local_field, mask)
+    error = data_consistency_error(residual, local_field, mask)
     return result._replace(data_consistency=error)

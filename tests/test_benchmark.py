@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import reconstruct as benchmark
 from benchmarks import reconstruction_times
-from benchmarks.convolutions import kernel_shapes
+from benchmarks.convolutions import convolution_chain
 from benchmarks.reconstruction_times import Configuration, Run, fastest_run, measure
 from benchmarks.scans import simulate_scan
 from spinet_tf import SpiNetQSM
@@ -15,7 +15,8 @@ from tests.conftest import ROOT
 
 
 def test_floor_has_the_paper_networks_convolutions():
-    shapes = kernel_shapes(SpiNetQSM().denoiser)
+    _, kernels = convolution_chain(SpiNetQSM())
+    shapes = [tuple(kernel.shape) for kernel in kernels]
     assert shapes[0] == (3, 3, 3, 1, 32)
     assert shapes[1:17] == [(3, 3, 3, 32, 32)] * 16
     assert shapes[17:] == [(1, 1, 1, 32, 32)] * 2 + [(1, 1, 1, 32, 1)]

@@ -4,16 +4,15 @@ import errno
 import fcntl
 import shutil
 
-import keras
 import numpy as np
 import pytest
 
 from spinet_tf import SpiNetQSM
 from spinet_tf.errors import InputError
 from spinet_tf.field_simulation import FieldErrors
+from spinet_tf.folder_lock import locked
 from spinet_tf.training.checkpoint import Checkpoint, StopAtNaN
 from spinet_tf.training.run import train
-from spinet_tf.training.run_folder import claimed
 from spinet_tf.training.trainer import Trainer
 from tests.trainings import RECIPE, dense, network, run, save_checkpoint, stored
 
@@ -36,6 +35,7 @@ def test_a_checkpoint_of_another_network(finished, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"seed": 1}, "training, with seed 0 instead of 1"),
         ({"data": "other heads"}, "with data  instead of other heads; use another"),
         ({"initial": "random"}, "with initial  instead of random"),
         ({"learning_rate": 0.5}, "with learning_rate 0.002 instead of 0.5"),
@@ -64,8 +64,7 @@ def test_a_checkpoint_that_tells_less(tmp_path):
 
 
 def test_a_checkpoint_that_is_written_again_stays(tmp_path):
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
+    model = dense()
     checkpoint = Checkpoint(tmp_path)
     checkpoint.set_model(model)
     for _ in range(2):
@@ -75,10 +74,8 @@ def test_a_checkpoint_that_is_written_again_stays(tmp_path):
 
 def test_an_empty_checkpoint(tmp_path):
     (tmp_path / "epoch-1.npz").touch()
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
     with pytest.raises(InputError, match="epoch-1.npz: damaged"):
-        Checkpoint(tmp_path).restore(model)
+        Checkpoint(tmp_path).restore(dense())
 
 
 def test_nan_stops_and_keeps_the_last_good_checkpoint(tmp_path):
@@ -94,8 +91,7 @@ def test_nan_stops_and_keeps_the_last_good_checkpoint(tmp_path):
 
 
 def test_a_nan_weight_ends_the_training():
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse")
+    model = dense()
     stop = StopAtNaN()
     stop.set_model(model)
     stop.on_epoch_end(0)
@@ -125,12 +121,6 @@ def test_a_damaged_checkpoint(finished, tmp_path):
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(InputError, match="epoch-3.npz: damaged"):
         run(tmp_path)
-
-
-def test_another_seed_cannot_resume(finished, tmp_path):
-    shutil.copytree(finished / "checkpoints", tmp_path / "checkpoints")
-    with pytest.raises(InputError, match="training, with seed 0 instead of 1"):
-        run(tmp_path, RECIPE._replace(seed=1))
 
 
 def saved(model, folder, *epochs):
@@ -183,5 +173,5 @@ def test_a_file_system_without_locks(tmp_path, monkeypatch):
         raise OSError(errno.ENOLCK, "no locks")
 
     monkeypatch.setattr(fcntl, "flock", flock)
-    with claimed(tmp_path):
+    with locked(tmp_path, pytest.fail):
         pass

@@ -42,7 +42,7 @@ def test_matrix_transform_computes_the_same(variant, grid):
 
 def test_mixed_precision_is_of_the_cnn_only():
     model = small_model()
-    mixed = folded(model, "mixed_bfloat16")
+    mixed = folded(model, "bfloat16")
     inputs = scan()
     problem = mixed.prepare(inputs)
     unroll = next(mixed.rounds(problem))

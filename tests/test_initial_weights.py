@@ -6,7 +6,6 @@ import pytest
 import train as script
 from spinet_cli.initial_weights import take_weights
 from spinet_cli.run_dir import check_run_dir
-from spinet_cli.training_data import describe_initial
 from spinet_tf import SpiNetQSM
 from spinet_tf.errors import InputError
 from spinet_tf.model_files import save_model
@@ -61,7 +60,7 @@ def test_each_weight_counts_for_what_a_training_began_with():
     for index in range(len(weights)):
         changed = [w + (i == index) for i, w in enumerate(weights)]
         network.set_weights(changed)
-        told.add(describe_initial(network))
+        told.add(script.describe_initial(network))
     assert len(told) == len(weights)
 
 

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from benchmarks.list_flags import PRECISIONS
-from spinet_tf import reconstruct
+from spinet_cli import arguments_scan
+from spinet_tf import copies
 from tests.conftest import ROOT
 
 
@@ -33,4 +33,4 @@ def test_a_value_that_is_none(name, flag, expected):
 
 
 def test_precisions_are_those_of_the_library():
-    assert set(PRECISIONS) == set(reconstruct.PRECISIONS)
+    assert list(arguments_scan.PRECISIONS) == list(copies.PRECISIONS)

@@ -154,9 +154,9 @@ def test_a_classical_map_that_is_not_finite_is_refused():
 def test_data_consistency_error():
     field = np.array([3.0, 4.0, 100.0])
     mask = np.array([1, 1, 0])
-    assert data_consistency_error(field, field, mask) == 0
-    assert data_consistency_error(0 * field, field, mask) == 1
-    assert data_consistency_error(np.array([3, 4.5, 0]), field, mask) == (
+    assert data_consistency_error(0 * field, field, mask) == 0
+    assert data_consistency_error(-field, field, mask) == 1
+    assert data_consistency_error(np.array([0, 0.5, 9]), field, mask) == (
         pytest.approx(0.1)
     )
     assert data_consistency_error(field, 0 * field, mask) == 0

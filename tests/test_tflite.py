@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
+from tensorflow.lite.tools.flatbuffer_utils import convert_bytearray_to_object
 
 from benchmarks.agreement import relative_error
 from benchmarks.tflite import B0_DIRECTION, VOXEL_SIZE, simulated_head
@@ -11,7 +12,7 @@ from spinet_tf.errors import InputError
 from spinet_tf.model_files import load_model
 from spinet_tf.pretrained import PRETRAINED
 from spinet_tf.reconstruct import Reconstructor
-from spinet_tf.serving.flatbuffer import check_self_contained, operators, parse
+from spinet_tf.serving.flatbuffer import check_self_contained, operators
 from spinet_tf.serving.signatures import DEFAULT_SIGNATURE
 from spinet_tf.serving.tflite import convert, export_tflite
 from tests.grids import B0_DIRECTIONS
@@ -43,7 +44,11 @@ def run_litert(content, field, mask, voxel_size=VOXEL_SIZE, b0_direction=B0_DIRE
 def stores_a_volume(content, size):
     """Whether a file holds as many numbers as a volume or a half spectrum has."""
     x, y, z = size
-    lengths = {len(b.data) for b in parse(content).buffers if b.data is not None}
+    lengths = {
+        len(b.data)
+        for b in convert_bytearray_to_object(content).buffers
+        if b.data is not None
+    }
     voxels = x * y * z, x * y * (z // 2 + 1)
     return bool(lengths & {4 * n * channels for n in voxels for channels in (1, 2)})
 
@@ -123,7 +128,7 @@ def test_operators_are_built_in_and_weights_are_there():
     sizes = {}
     for precision in BOUND:
         content = convert(model, (8, 8, 8), precision)
-        parsed = parse(content)
+        parsed = convert_bytearray_to_object(content)
         assert {"CONV_2D", "WHILE"} <= operators(parsed)
         assert not any(
             word in name
@@ -140,7 +145,7 @@ def test_operators_are_built_in_and_weights_are_there():
 def test_a_file_that_is_not_self_contained_is_refused(name):
     from tensorflow.lite.python import schema_py_generated as schema
 
-    parsed = parse(convert(small_model(unrolls=1), (8, 8, 8)))
+    parsed = convert_bytearray_to_object(convert(small_model(unrolls=1), (8, 8, 8)))
     check_self_contained(parsed)
     code = schema.OperatorCodeT()
     code.builtinCode = getattr(schema.BuiltinOperator, name)

@@ -99,7 +99,7 @@ def test_one_voxel_less_around_the_mask_is_too_little(denoiser, tiled, monkeypat
 
 @pytest.mark.parametrize("filters", [4, 8, 16])
 def test_bfloat16(filters):
-    mixed = folded(model(PAPER, filters), "mixed_bfloat16").denoiser
+    mixed = folded(model(PAPER, filters), "bfloat16").denoiser
     volume, mask = masked_volume("at three faces", 1)
     volume = tf.cast(volume, tf.bfloat16)
     # In a graph, where the same operations are fused.

@@ -10,10 +10,10 @@ import pytest
 
 from spinet_tf import DenoiserOnly
 from spinet_tf.errors import InputError
+from spinet_tf.folder_lock import locked
 from spinet_tf.model_files import load_model
 from spinet_tf.training.csv_log import best_in_log
 from spinet_tf.training.run import train
-from spinet_tf.training.run_folder import claimed
 from spinet_tf.training.validation import averaged_weights
 from tests.trainings import RECIPE, assert_same_weights, network, run, stored
 
@@ -103,11 +103,11 @@ def test_averaged_weights_are_put_back():
 
 
 def test_one_training_a_folder(tmp_path):
-    with claimed(tmp_path / "run"):
+    with locked(tmp_path / "run", pytest.fail):
         with pytest.raises(InputError, match="run: another training runs in it"):
             run(tmp_path / "run")
         assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
-    with claimed(tmp_path / "run"):
+    with locked(tmp_path / "run", pytest.fail):
         pass
 
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import train as script
-from spinet_cli import training_data
 from spinet_cli.training_flags import as_flagfile
 from spinet_tf import SpiNetQSM
 from spinet_tf.field_simulation import FieldErrors
@@ -81,7 +80,7 @@ def test_physics_and_precision_reach_the_network(options):
 
 
 def test_flags_reach_the_recipe(options, monkeypatch):
-    monkeypatch.setattr(training_data, "scans_of", lambda name, _: f"of {name}")
+    monkeypatch.setattr(script, "scans_of", lambda name, _: f"of {name}")
     given = options(
         *("--steps=12", "--steps_per_epoch=3", "--batch_size=2", "--warmup_steps=4"),
         *("--learning_rate=0.1", "--clip_norm=0.2", "--ema_momentum=0.3", "--seed=7"),
@@ -121,11 +120,11 @@ def test_a_tilde_is_the_home_folder(options, monkeypatch):
 
 
 def test_scans_of_both_data_sets_are_told(options, monkeypatch):
-    monkeypatch.setattr(training_data, "scans_of", lambda *given: " of ".join(given))
+    monkeypatch.setattr(script, "scans_of", lambda *given: " of ".join(given))
     words = ("--dataset=a", "--validation=b", "--data_dir=c")
-    assert training_data.describe_scans(options(*words)) == "a of c b of c"
-    monkeypatch.setattr(training_data, "scans_of", lambda *_: "")
-    assert training_data.describe_scans(options(*words)) == ""
+    assert script.describe_scans(options(*words)) == "a of c b of c"
+    monkeypatch.setattr(script, "scans_of", lambda *_: "")
+    assert script.describe_scans(options(*words)) == ""
 
 
 def test_flags_reach_the_data(options, monkeypatch):

@@ -93,13 +93,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _info(self) -> tfds.core.DatasetInfo:
         shape = tuple(self.builder_config.shape)
         features = {
-            "susceptibility": _tensor(shape, np.float32, "BYTES", "ppm"),
-            "mask": _tensor(shape, np.uint8, "ZLIB", "1 in the brain"),
-            "white_matter": _tensor(shape, np.uint8, "ZLIB", "fraction * 255"),
-            "voxel_size": _tensor((3,), np.float32, "NONE", "mm"),
+            "susceptibility": _tensor(shape, np.float32, "bytes", "ppm"),
+            "mask": _tensor(shape, np.uint8, "zlib", "1 in the brain"),
+            "white_matter": _tensor(shape, np.uint8, "zlib", "fraction * 255"),
+            "voxel_size": _tensor((3,), np.float32, "none", "mm"),
         }
         if self.builder_config.kind == "head":
-            features["segmentation"] = _tensor(shape, np.uint8, "ZLIB", "labels")
+            features["segmentation"] = _tensor(shape, np.uint8, "zlib", "labels")
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(features)
         )
@@ -129,12 +129,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
 
 def _tensor(shape, dtype, encoding: str, doc: str) -> tfds.features.Tensor:
-    return tfds.features.Tensor(
-        shape=shape,
-        dtype=dtype,
-        encoding=tfds.features.Encoding[encoding],
-        doc=doc,
-    )
+    return tfds.features.Tensor(shape=shape, dtype=dtype, encoding=encoding, doc=doc)
 
 
 def _serial_examples(config: BrainConfig, split: str, count: int) -> Iterator:

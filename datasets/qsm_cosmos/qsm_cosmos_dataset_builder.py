@@ -94,12 +94,12 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _info(self) -> tfds.core.DatasetInfo:
         shape = self.builder_config.shape or (None, None, None)
         features = {
-            "susceptibility": _tensor(shape, np.float32, "BYTES", "ppm"),
-            "local_field": _tensor(shape, np.float32, "BYTES", "ppm"),
-            "mask": _tensor(shape, np.uint8, "ZLIB", "1 in the brain"),
-            "white_matter": _tensor(shape, np.uint8, "ZLIB", "0 everywhere"),
-            "voxel_size": _tensor((3,), np.float32, "NONE", "mm"),
-            "b0_direction": _tensor((3,), np.float32, "NONE", "in voxel axes"),
+            "susceptibility": _tensor(shape, np.float32, "bytes", "ppm"),
+            "local_field": _tensor(shape, np.float32, "bytes", "ppm"),
+            "mask": _tensor(shape, np.uint8, "zlib", "1 in the brain"),
+            "white_matter": _tensor(shape, np.uint8, "zlib", "0 everywhere"),
+            "voxel_size": _tensor((3,), np.float32, "none", "mm"),
+            "b0_direction": _tensor((3,), np.float32, "none", "in voxel axes"),
         }
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(features)
@@ -148,9 +148,4 @@ def examples(name: str, scan: Scan, config: CosmosConfig) -> Iterator:
 
 
 def _tensor(shape, dtype, encoding: str, doc: str) -> tfds.features.Tensor:
-    return tfds.features.Tensor(
-        shape=shape,
-        dtype=dtype,
-        encoding=tfds.features.Encoding[encoding],
-        doc=doc,
-    )
+    return tfds.features.Tensor(shape=shape, dtype=dtype, encoding=encoding, doc=doc)

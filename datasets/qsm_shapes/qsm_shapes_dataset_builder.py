@@ -51,10 +51,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _info(self) -> tfds.core.DatasetInfo:
         shape = tuple(self.builder_config.shape)
         features = {
-            "susceptibility": _tensor(shape, np.float32, "BYTES", "ppm"),
-            "mask": _tensor(shape, np.uint8, "ZLIB", "1 everywhere"),
-            "white_matter": _tensor(shape, np.uint8, "ZLIB", "0 everywhere"),
-            "voxel_size": _tensor((3,), np.float32, "NONE", "mm, always 1"),
+            "susceptibility": _tensor(shape, np.float32, "bytes", "ppm"),
+            "mask": _tensor(shape, np.uint8, "zlib", "1 everywhere"),
+            "white_matter": _tensor(shape, np.uint8, "zlib", "0 everywhere"),
+            "voxel_size": _tensor((3,), np.float32, "none", "mm, always 1"),
         }
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(features)
@@ -83,9 +83,4 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
 
 def _tensor(shape, dtype, encoding: str, doc: str) -> tfds.features.Tensor:
-    return tfds.features.Tensor(
-        shape=shape,
-        dtype=dtype,
-        encoding=tfds.features.Encoding[encoding],
-        doc=doc,
-    )
+    return tfds.features.Tensor(shape=shape, dtype=dtype, encoding=encoding, doc=doc)

@@ -14,14 +14,12 @@ from spinet_tf.errors import InputError
 from spinet_tf.serving.answers import Answering
 from spinet_tf.serving.signatures import (
     DEFAULT_SIGNATURE,
-    INPUTS,
-    REPORT,
     UNROLLS_SIGNATURE,
+    fault_of,
 )
 
 UNLIMITED = -1
 RETRY_BUFFER = 2**30  # a request larger than it would not be sent a second time
-OUTPUTS = {DEFAULT_SIGNATURE: REPORT, UNROLLS_SIGNATURE: {*REPORT, "iterates"}}
 RETRIES = {
     "methodConfig": [
         {
@@ -120,13 +118,8 @@ class RemoteReconstructor(Answering):
         signatures = get_model_metadata_pb2.SignatureDefMap()
         response.metadata["signature_def"].Unpack(signatures)
         found = signatures.signature_def[self._signature]
-        missing = OUTPUTS[self._signature] - set(found.outputs)
-        if set(found.inputs) != set(INPUTS) or missing:
-            raise InputError(
-                f"{self._address}: model {self._model_name!r} is not a SpiNet-QSM "
-                f"model: its signature {self._signature!r} takes "
-                f"{sorted(found.inputs)} and gives {sorted(found.outputs)}"
-            )
+        if fault := fault_of(self._signature, found):
+            raise InputError(f"{self._address}: model {self._model_name!r} is {fault}")
         self.version = response.model_spec.version.value
         self.unrolls = found.outputs["solver_iterations"].tensor_shape.dim[1].size
 

@@ -2,40 +2,19 @@
 
 import json
 
-import flatbuffers
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
+from tensorflow.lite.tools import flatbuffer_utils
 
-FILE_IDENTIFIER = b"TFL3"
-NAMES = {
-    code: name for name, code in vars(schema.BuiltinOperator).items() if name.isupper()
-}
 # A converter that does not find the weights leaves operators that read them from
 # variables, and these come up empty.
 STATEFUL = {"ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HANDLE"}
 
 
-def parse(content):
-    """Bytes of a `.tflite` file as a `ModelT` of the schema."""
-    return schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
-
-
-def serialize(model):
-    """Bytes of a `.tflite` file from a `ModelT` of the schema."""
-    builder = flatbuffers.Builder(1 << 20)
-    builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
-    return bytes(builder.Output())
-
-
-def builtin_of(code):
-    """Number of an operator, a `BuiltinOperator`, from an `OperatorCodeT`."""
-    # Small numbers stand in the older of the two fields, for older readers.
-    return max(code.builtinCode, code.deprecatedBuiltinCode)
-
-
 def operators(model):
     """Names of a `ModelT`'s operators, a set; those not built in are "CUSTOM"."""
-    return {NAMES[builtin_of(code)] for code in model.operatorCodes}
+    codes = range(len(model.operatorCodes))
+    return {flatbuffer_utils.opcode_to_name(model, code) for code in codes}
 
 
 def check_self_contained(model):

@@ -2,9 +2,10 @@
 
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
+from tensorflow.lite.python.schema_util import get_builtin_code_from_operator_code
 
 from spinet_tf.errors import InputError
-from spinet_tf.serving.flatbuffer import add_buffer, builtin_of
+from spinet_tf.serving.flatbuffer import add_buffer
 
 FLOAT16_VERSION = 3  # of DEQUANTIZE, the first that reads float16
 
@@ -36,7 +37,7 @@ def _halve(model, graph):
     buffers = [tensor.buffer for tensor in graph.tensors]
     for operator in graph.operators:
         code = model.operatorCodes[operator.opcodeIndex]
-        if builtin_of(code) != schema.BuiltinOperator.CONV_2D:
+        if get_builtin_code_from_operator_code(code) != schema.BuiltinOperator.CONV_2D:
             continue
         volume, weights, *bias = operator.inputs
         buffer = buffers[weights]

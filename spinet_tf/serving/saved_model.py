@@ -11,7 +11,6 @@ from keras.export import ExportArchive
 from spinet_tf.atomic_write import why_not_written, write_json
 from spinet_tf.copies import folded
 from spinet_tf.errors import InputError
-from spinet_tf.reconstruct import PRECISIONS
 from spinet_tf.serving.model_card import model_card, model_facts
 from spinet_tf.serving.signatures import signatures
 from spinet_tf.serving.warmup import write_warmup_requests
@@ -45,11 +44,7 @@ def export_saved_model(
         InputError: the directory cannot be written to, or has the last number there is.
         ValueError: an unknown precision.
     """
-    if precision not in PRECISIONS:
-        raise ValueError(
-            f"precision must be one of {list(PRECISIONS)}. Received: {precision=}"
-        )
-    network = folded(model, PRECISIONS[precision])
+    network = folded(model, precision)
     facts = model_facts(model, precision, max_voxels)
     output_dir = Path(output_dir)
     try:

@@ -3,7 +3,7 @@
 import tensorflow as tf
 from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 
-from spinet_tf.serving.signatures import DEFAULT_SIGNATURE, INPUTS, REPORT
+from spinet_tf.serving.signatures import DEFAULT_SIGNATURE, fault_of
 from spinet_tf.serving.warmup import read_warmup_requests
 
 
@@ -36,11 +36,8 @@ class ServedModel:
             if signature.method_name == tf.saved_model.PREDICT_METHOD_NAME
         }
         default = self.signatures.get(DEFAULT_SIGNATURE, SignatureDef())
-        if set(default.inputs) != set(INPUTS) or not set(default.outputs) >= REPORT:
-            raise ValueError(
-                f"not a SpiNet-QSM model: its signature {DEFAULT_SIGNATURE!r} takes "
-                f"{sorted(default.inputs)} and gives {sorted(default.outputs)}"
-            )
+        if fault := fault_of(DEFAULT_SIGNATURE, default):
+            raise ValueError(fault)
         if warm_up:
             for signature_name, inputs in read_warmup_requests(folder):
                 self.run(signature_name, inputs)

@@ -24,6 +24,26 @@ REPORT = {
 DEFAULT_SIGNATURE = "serving_default"
 UNROLLS_SIGNATURE = "unrolls"
 FIELD_SIGNATURE = "local_field_only"
+OUTPUTS = {DEFAULT_SIGNATURE: REPORT, UNROLLS_SIGNATURE: {*REPORT, "iterates"}}
+
+
+def fault_of(name, signature):
+    """Why a signature is none that `export.py` wrote.
+
+    Args:
+        name: str, a key of `OUTPUTS`.
+        signature: `SignatureDef`.
+
+    Returns:
+        str, or None if nothing is wrong with it.
+    """
+    takes, gives = sorted(signature.inputs), sorted(signature.outputs)
+    if takes == sorted(INPUTS) and OUTPUTS[name] <= set(gives):
+        return None
+    return (
+        f"not a SpiNet-QSM model: its signature {name!r} takes {takes} and gives"
+        f" {gives}"
+    )
 
 
 def reconstruction(model, inputs):

@@ -12,6 +12,10 @@ from numbers import Integral
 
 import tensorflow as tf
 from absl import logging
+from tensorflow.lite.tools.flatbuffer_utils import (
+    convert_bytearray_to_object,
+    convert_object_to_bytearray,
+)
 
 from spinet_tf import __version__
 from spinet_tf.atomic_write import atomic_path, made_folder
@@ -20,12 +24,7 @@ from spinet_tf.errors import InputError
 from spinet_tf.fourier import MatrixDFT
 from spinet_tf.model import SpiNetQSM
 from spinet_tf.planar_convolution import PlanarDenoiser
-from spinet_tf.serving.flatbuffer import (
-    add_metadata,
-    check_self_contained,
-    parse,
-    serialize,
-)
+from spinet_tf.serving.flatbuffer import add_metadata, check_self_contained
 from spinet_tf.serving.half_weights import halve_convolutions
 from spinet_tf.serving.saved_model import write_graph
 from spinet_tf.serving.signatures import DEFAULT_SIGNATURE, reconstruction
@@ -116,12 +115,13 @@ def convert(model, matrix_size, variant="float32"):
     """
     model = with_transform(folded(model, "float32"), MatrixDFT)
     model.denoiser = PlanarDenoiser(model.denoiser)
-    converted = parse(_converted(model, reconstruction_graph(model, matrix_size)))
+    graph = reconstruction_graph(model, matrix_size)
+    converted = convert_bytearray_to_object(_converted(model, graph))
     check_self_contained(converted)
     if variant == "float16":
         halve_convolutions(converted)
     add_metadata(converted, METADATA, metadata(model, matrix_size, variant))
-    return serialize(converted)
+    return bytes(convert_object_to_bytearray(converted))
 
 
 def _converted(model, graph):

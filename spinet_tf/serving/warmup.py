@@ -11,27 +11,19 @@ from spinet_tf.serving.signatures import (
 )
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
-WARMUP_SIZE = (32, 32, 32)
+WARMUP_EDGE = 32
 
 
-def example_inputs(size=WARMUP_SIZE, batch=1):
-    """A valid request: a box as mask, and a weak field in it.
-
-    Args:
-        size: three ints. Defaults to 32^3.
-        batch: int. Defaults to 1.
-
-    Returns:
-        dict of float32 arrays, as the default signature takes them.
-    """
-    mask = np.zeros((batch, *size), np.float32)
+def _example_inputs(edge):
+    """A valid request of edge^3 voxels: a box as mask, and a weak field in it."""
+    mask = np.zeros((1, edge, edge, edge), np.float32)
     mask[:, 2:-2, 2:-2, 2:-2] = 1
     noise = np.random.default_rng(0).standard_normal(mask.shape)
     return {
         "local_field": (0.01 * mask * noise).astype(np.float32),
         "mask": mask,
-        "voxel_size": np.ones((batch, 3), np.float32),
-        "b0_direction": np.tile(np.float32([[0, 0, 1]]), (batch, 1)),
+        "voxel_size": np.ones((1, 3), np.float32),
+        "b0_direction": np.float32([[0, 0, 1]]),
     }
 
 
@@ -44,8 +36,8 @@ def write_warmup_requests(folder, max_voxels):
     """
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-    edge = min(*WARMUP_SIZE, int(max_voxels ** (1 / 3) + 1e-6))
-    inputs = example_inputs((edge, edge, edge))
+    edge = min(WARMUP_EDGE, int(max_voxels ** (1 / 3) + 1e-6))
+    inputs = _example_inputs(edge)
     names = {
         DEFAULT_SIGNATURE: list(INPUTS),
         UNROLLS_SIGNATURE: list(INPUTS),

@@ -1,5 +1,6 @@
 """The CSV log of a training, which one that goes on adds to."""
 
+import csv
 import math
 
 from spinet_tf.atomic_write import atomic_path
@@ -33,10 +34,7 @@ def best_in_log(path):
         float.
     """
     if not path.exists():
-        return float("inf")
-    header, *lines = path.read_text("utf-8").splitlines() or [""]
-    if not lines:
-        return float("inf")
-    column = header.split(",").index(CHOSEN_BY)
-    values = (float(line.split(",")[column]) for line in lines)
-    return min((v for v in values if not math.isnan(v)), default=float("inf"))
+        return math.inf
+    with open(path, newline="", encoding="utf-8") as file:
+        values = [float(row[CHOSEN_BY]) for row in csv.DictReader(file)]
+    return min((v for v in values if not math.isnan(v)), default=math.inf)

@@ -9,6 +9,7 @@ import keras
 from spinet_tf.atomic_write import atomic_path
 from spinet_tf.errors import InputError
 from spinet_tf.field_simulation import FieldErrors
+from spinet_tf.folder_lock import locked
 from spinet_tf.input_pipeline import (
     WHOLE,
     sizes_that_batch,
@@ -19,7 +20,6 @@ from spinet_tf.losses import LossWeights
 from spinet_tf.training import multi_worker
 from spinet_tf.training.checkpoint import Checkpoint, StopAtNaN
 from spinet_tf.training.csv_log import best_in_log, keep_log_until
-from spinet_tf.training.run_folder import claimed
 from spinet_tf.training.strategy import (
     check_agreement,
     check_batch_size,
@@ -136,7 +136,15 @@ def train(
     strategy = strategy or make_strategy("none")
     check_batch_size(strategy, recipe.batch_size)
     folder = Path(folder)
-    alone = claimed(folder) if writes_files(strategy) else contextlib.nullcontext()
+
+    def refuse():
+        raise InputError(
+            f"{folder}: another training runs in it; use another run folder"
+        )
+
+    alone = contextlib.nullcontext()
+    if writes_files(strategy):
+        alone = locked(folder, refuse)
     with alone, sizes_that_batch(recipe.batch_size):
         return _train(
             network, stored, validation, recipe, folder, verbose, strategy, flagfile
