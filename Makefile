@@ -1,5 +1,6 @@
 # Everything runs in .venv, which is made when it is missing and brought up to date when
-# the requirements have changed. PYTHON=python3.12 make ... takes another interpreter.
+# the requirements have changed. PYTHON=python3.12 make ... makes it with another
+# interpreter; remove one that is there first.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed

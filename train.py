@@ -4,9 +4,16 @@ import sys
 import zlib
 from pathlib import Path
 
-from datasets.loading import load_dataset, only_coarse, scans_of
+from datasets.loading import (
+    load_dataset,
+    may_be_of_scans,
+    only_coarse,
+    scans_of,
+)
 from spinet_cli.script import run_script
 from spinet_cli.training_flags import as_flagfile, define_flags, ema_momentum
+
+COMPARISON_NOISE = 0.002  # ppm
 
 
 def build_network(options):
@@ -118,6 +125,16 @@ def stored_examples(options, name, split, at_most=None):
 
 def load_data(options):
     """The stored examples for training and for validation of these flags."""
+    from spinet_tf.errors import InputError
+
+    names = [*filter(None, (options.dataset, options.validation, options.comparison))]
+    if options.scans_dir and not any(
+        may_be_of_scans(name, options.data_dir) for name in names
+    ):
+        raise InputError(
+            "scans_dir: expected a data set that is made of scans, such as"
+            f" --dataset=qsm_cosmos/patches_48, got {', '.join(names)}"
+        )
     if options.comparison:  # what is wrong with it is better known before the training
         for split in ("validation", "test"):
             stored_examples(options, options.comparison, split)
@@ -176,12 +193,11 @@ def run(options, strategy):
     )
 
 
-def compare_with_classical_methods(options, noise=0.002):
+def compare_with_classical_methods(options):
     """Print a table and write a picture of the trained network's work.
 
     Args:
         options: `absl.flags.FlagValues`.
-        noise: float [ppm], of simulated fields. Defaults to 0.002.
     """
     from spinet_tf.comparison import (
         compare,
@@ -200,12 +216,12 @@ def compare_with_classical_methods(options, noise=0.002):
         stored = stored_examples(options, options.comparison, split)
         if options.measured_fields:
             return measured_scans(stored)
-        return simulated_scans(stored, with_noise(noise), seed)
+        return simulated_scans(stored, with_noise(COMPARISON_NOISE), seed)
 
     tuning, test = scans("validation", 1001), scans("test", 1000)
     network = Reconstructor(load_model(folder / "last.keras"), options.precision)
     methods = {**tuned_classical_methods(tuning), "spinet": network}
-    simulated = f"field noise {noise:g} ppm"
+    simulated = f"field noise {COMPARISON_NOISE:g} ppm"
     fields = "measured fields" if options.measured_fields else simulated
     print(f"\nHeld-out heads of {options.comparison}, {fields}")
     table = compare(methods, test, folder / "comparison.png")

@@ -137,7 +137,7 @@ def tflite_artefact(folder, model, edge, variant):
 
 
 def encoding_seconds(field, mask):
-    """What client and server do to a request and to its answer, without the wire."""
+    """What client and server do to a request, without the wire."""
     import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2
 
@@ -167,7 +167,9 @@ def report(artefacts, edge, runs):
             f"{relative_error(results[name], results[reference]):.1e}",
             flush=True,
         )
-    print(f"      encoding and decoding {encoding_seconds(field, mask):.3f} s")
+    print(
+        f"      encoding and decoding a request {encoding_seconds(field, mask):.3f} s"
+    )
 
 
 def main(options):

@@ -131,14 +131,19 @@ def fastest_run(reconstructor, scan, repeats):
 def timed_parts(reconstructor, scan):
     """Reconstruct once more; a `Run`."""
     cpu = time.process_time()
-    denoise = Stopwatch(reconstructor._denoise_where(scan[1]))
+    denoisers, choose = [], reconstructor._denoise_where
     physics = Stopwatch(reconstructor._fit)
-    reconstructor._denoise_where, reconstructor._fit = lambda mask: denoise, physics
+
+    def watched(mask):
+        denoisers.append(Stopwatch(choose(mask)))
+        return denoisers[-1]
+
+    reconstructor._denoise_where, reconstructor._fit = watched, physics
     reconstruction = reconstructor(*scan)
     del reconstructor._denoise_where
     reconstructor._fit = physics.function
     cpu = time.process_time() - cpu
-    return Run(reconstruction, denoise.seconds, physics.seconds, cpu)
+    return Run(reconstruction, denoisers[0].seconds, physics.seconds, cpu)
 
 
 def cnn_share(reconstructor, mask):

@@ -4,9 +4,10 @@
 
 Takes the flags of train.py; --precisions and --denoiser tell what is compared, each in
 a process of its own. The convolutions are those of a step, forward and backward, timed
-in turn with the steps. "fed" is a step that waits for the pipeline, as in a training;
-where it takes as long as a step on the same batch, the pipeline is never what is waited
-for. Peak memory is that of the process; what it took before the first step is told too.
+in turn with the steps. "fed" is a step that waits for the pipeline, one after another
+as in a training, so that nothing is prepared ahead of them for long; where it takes as
+long as a step on the same batch, the pipeline is never what is waited for. Peak memory
+is that of the process; what it took before the first step is told too.
 """
 
 import resource
@@ -20,11 +21,11 @@ from absl import flags, logging
 import train
 from benchmarks.list_flags import expect_words
 from benchmarks.reconstruct import alone
-from datasets.loading import load_dataset
 from spinet_cli import training_flags
 from spinet_cli.arguments_scan import PRECISIONS
 from spinet_cli.script import run_script
 
+PREPARED_AHEAD = 8  # batches, more than the pipeline has ready
 DENOISER = {"kept": "norecompute_denoiser", "recomputed": "recompute_denoiser"}
 
 
@@ -67,7 +68,12 @@ def median_seconds(calls, repeats):
 def peak_memory():
     """Of this process until now [GB]."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**30 if sys.platform == "darwin" else 2**20)
+    return peak * (1 if sys.platform == "darwin" else 1024) / 1e9
+
+
+def stored_examples(options):
+    """The first few examples of the training's data set."""
+    return train.stored_examples(options, options.dataset, "train", 8)
 
 
 def convolution_step(model, matrix_size, batch_size):
@@ -102,8 +108,13 @@ def measure(options):
 
     network = train.build_network(options)
     recipe = train.recipe_of(options, network)
-    stored = load_dataset(options.dataset, options.data_dir, "train[:8]")
-    stream = training_stream(stored, recipe.errors, recipe.batch_size, recipe.seed)
+    stream = training_stream(
+        stored_examples(options),
+        recipe.errors,
+        recipe.batch_size,
+        recipe.seed,
+        measured_fields=recipe.measured_fields,
+    )
     step = tf.function(compiled_trainer(network, recipe).train_step)
     batches = iter(stream.prefetch(2))
     batch = next(batches)
@@ -113,18 +124,26 @@ def measure(options):
         step(next(batches))["loss"].numpy()
 
     before = peak_memory()
-    for _ in range(3):
+    for _ in range(PREPARED_AHEAD):
         fed()
     peak = peak_memory()
+    (seconds_fed,) = median_seconds([fed], 2 * options.repeats)
     convolutions = convolution_step(network, size, options.batch_size)
-    timed = (lambda: step(batch)["loss"].numpy(), fed, convolutions)
-    seconds = median_seconds(timed, options.repeats)
-    # Twice the prefetched batches first, so that none of them is counted.
+    timed = (lambda: step(batch)["loss"].numpy(), convolutions)
+    seconds_step, seconds_convolutions = median_seconds(timed, options.repeats)
     unmixed = iter(stream)
-    for _ in range(8):
+    for _ in range(PREPARED_AHEAD):
         next(unmixed)
     (pipeline,) = median_seconds([lambda: next(unmixed)], 2 * options.repeats)
-    return Measurement(size, *seconds, pipeline, peak, before)
+    return Measurement(
+        size,
+        seconds_step,
+        seconds_fed,
+        seconds_convolutions,
+        pipeline,
+        peak,
+        before,
+    )
 
 
 def measure_command_line(arguments):
@@ -146,7 +165,7 @@ def check(options):
 
 def main(options):
     check(options)
-    load_dataset(options.dataset, options.data_dir, "train[:8]")
+    stored_examples(options)  # which builds the data set
     unrolls = options.unrolls if options.physics else 1
     print(
         f"batch {options.batch_size}, {options.filters} filters, "

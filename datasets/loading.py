@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.scan_listing import list_scans
+from datasets.scan_listing import list_scans, only_scans
 
 NEEDED = {"susceptibility", "mask", "white_matter", "voxel_size"}
 MEASURED = {"local_field", "b0_direction"}
@@ -76,6 +76,24 @@ def load_dataset(
     return dataset
 
 
+def may_be_of_scans(name, data_dir):
+    """Whether a data set is made of scans; of a folder TFDS has built nobody knows.
+
+    Args:
+        name: as for `load_dataset`.
+        data_dir: path of the folder data sets are built in.
+
+    Returns:
+        A bool.
+
+    Raises:
+        InputError: no such data set.
+    """
+    return _is_built(name) or bool(
+        _own_builder(name, data_dir).MANUAL_DOWNLOAD_INSTRUCTIONS
+    )
+
+
 def only_coarse(stored, least, name):
     """The examples whose voxels are large enough, in the same order.
 
@@ -133,7 +151,11 @@ def _prepared(name, data_dir, scans_dir):
                 f"data set {name}: cannot be built in {data_dir}, {reason}"
             ) from error
     record = Path(builder.data_dir) / RECORD
-    if scans and record.exists() and json.loads(record.read_text()) != scans:
+    if (
+        scans
+        and record.exists()
+        and only_scans(json.loads(record.read_text())) != scans
+    ):
         raise InputError(
             f"data set {name}: {builder.data_dir} was built from other scans than"
             f" there are in {scans_dir} now; remove it or use another data_dir"

@@ -5,16 +5,20 @@ import re
 import zlib
 from pathlib import Path
 
-SCAN_SUFFIXES = (".nii", ".nii.gz", ".mat", ".json")
-_SIDECAR = re.compile(r"(.*_)?(fieldmap|fieldmap-local|localfield)\.json", re.DOTALL)
+_FIELD = "(fieldmap|fieldmap-local|localfield)"
+_IMAGE = rf"sub-.*_({_FIELD}|mask|bgmask|desc-cosmos_.*Chimap|desc-cosmos_Chimap)"
+_READ = re.compile(
+    rf"sub-.*\.mat|{_IMAGE}\.nii(\.gz)?|(.*_)?{_FIELD}\.json",
+    re.DOTALL | re.IGNORECASE,
+)
 
 
 def list_scans(folder):
     """The files that scans are read from, in a folder and through links in it.
 
-    These are images and JSON files named after a subject, the sidecars of local fields
-    of every level, such as localfield.json for all subjects, and the descriptions of
-    datasets in the dataset, which inherit no sidecars.
+    These are fields, masks, COSMOS maps and MATLAB files named after a subject, the
+    sidecars of local fields of every level, such as localfield.json for all subjects,
+    and the descriptions of datasets in the dataset, which inherit no sidecars.
 
     Args:
         folder: path of the user's scans.
@@ -32,11 +36,14 @@ def list_scans(folder):
     }
 
 
+def only_scans(listed):
+    """What counts of an earlier list, which may have had more than is read."""
+    return {name: found for name, found in listed.items() if _counts(Path(name))}
+
+
 def _counts(path):
-    of_a_subject = path.name.startswith("sub-")
-    of_a_subject = of_a_subject and path.name.lower().endswith(SCAN_SUFFIXES)
     inner = path.name == "dataset_description.json" and len(path.parts) > 1
-    return of_a_subject or inner or _SIDECAR.fullmatch(path.name)
+    return inner or _READ.fullmatch(path.name)
 
 
 def _files(folder):

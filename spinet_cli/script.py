@@ -16,7 +16,11 @@ from spinet_cli.main import (
     one_line,
     why_output_fails,
 )
-from spinet_cli.termination import clean_up_when_terminated
+from spinet_cli.termination import (
+    TERMINATED,
+    asked_to_end,
+    clean_up_when_terminated,
+)
 
 FAILED = 1
 # What this module adopts is the script's: `--help` lists the flags of the script.
@@ -78,7 +82,7 @@ def _run_and_tell(run):
     from spinet_tf.errors import InputError, ListedErrors  # imports TensorFlow
 
     try:
-        run(flags.FLAGS)
+        _run_until_asked_to_end(run)
     except ListedErrors as error:
         _stop(error.summary, BAD_INPUT, error.problems)
     except InputError as error:
@@ -89,6 +93,26 @@ def _run_and_tell(run):
         _stop(error, BAD_INPUT)
     except FloatingPointError as error:
         _stop(error, FAILED)
+    except Exception as error:
+        if not _is_of_a_data_set(error):
+            raise
+        reason = error.message.split("\n")[0]
+        _stop(f"a data set is damaged or incomplete: {reason}", BAD_INPUT)
+
+
+def _run_until_asked_to_end(run):
+    try:
+        run(flags.FLAGS)
+    except Exception:
+        if asked_to_end():  # libraries raise errors of their own in its place
+            sys.exit(TERMINATED)
+        raise
+
+
+def _is_of_a_data_set(error):
+    import tensorflow as tf
+
+    return isinstance(error, tf.errors.DataLossError | tf.errors.NotFoundError)
 
 
 def _stop(message, exit_code, others=()):

@@ -58,6 +58,7 @@ def run(arguments):
         while not terminated.wait(timeout=1):
             pass
     finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one changes nothing
         say_goodbye()
         stop_watching()
         server.stop(GRACE_SECONDS).wait()

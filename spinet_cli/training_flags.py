@@ -64,7 +64,12 @@ def define_flags():
     flags.DEFINE_integer("steps_per_epoch", 200, "Steps between validations.", 1)
     flags.DEFINE_integer("batch_size", 1, "Examples a step.", lower_bound=1)
     flags.DEFINE_float("learning_rate", 2e-3, "At its height.", lower_bound=0.0)
-    flags.DEFINE_integer("warmup_steps", 100, "Of linear rise.", lower_bound=0)
+    flags.DEFINE_integer(
+        "warmup_steps",
+        100,
+        "Of linear rise to --learning_rate, which fewer --steps do not come to.",
+        lower_bound=0,
+    )
     flags.DEFINE_float("clip_norm", 1.0, "Limit of the gradient's norm.", 1e-9)
     flags.DEFINE_float(
         "ema_momentum",

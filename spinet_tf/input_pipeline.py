@@ -31,6 +31,7 @@ class Share(NamedTuple):
 
 
 WHOLE = Share(1, 0, 1)
+SHUFFLED = 256  # examples in the shuffle buffer
 
 
 def training_stream(
@@ -39,7 +40,6 @@ def training_stream(
     batch_size,
     seed,
     start=0,
-    shuffle=256,
     share=WHOLE,
     measured_fields=0.0,
 ):
@@ -51,7 +51,6 @@ def training_stream(
         batch_size: int, of the whole batch.
         seed: int.
         start: int, batches to leave out at the beginning. Defaults to 0.
-        shuffle: int, examples in the shuffle buffer. Defaults to 256.
         share: `Share`. Defaults to whole batches.
         measured_fields: as in `make_example`. Defaults to 0.
 
@@ -64,7 +63,7 @@ def training_stream(
     # how many iterators were made before, which differs between strategies.
     def shuffled(number):
         tf.random.set_seed(1)  # of this function's graph, in place of the global one
-        return stored.shuffle(shuffle, seed + number, reshuffle_each_iteration=False)
+        return stored.shuffle(SHUFFLED, seed + number, reshuffle_each_iteration=False)
 
     whole_passes, rest = divmod(start * batch_size, len(stored))
     passes = tf.data.Dataset.counter(whole_passes).flat_map(shuffled)

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from spinet_tf import SpiNetQSM
 from spinet_tf.errors import InputError
 from spinet_tf.field_simulation import FieldErrors
 from spinet_tf.folder_lock import locked
+from spinet_tf.losses import LossWeights
 from spinet_tf.training.checkpoint import Checkpoint, StopAtNaN
 from spinet_tf.training.run import train
 from spinet_tf.training.trainer import Trainer
@@ -36,6 +38,14 @@ def test_a_checkpoint_of_another_network(finished, tmp_path):
     ("change", "message"),
     [
         ({"seed": 1}, "training, with seed 0 instead of 1"),
+        ({"scans": "others"}, "with scans  instead of others"),
+        ({"batch_size": 2}, "with batch_size 1 instead of 2"),
+        ({"steps_per_epoch": 3}, "with steps_per_epoch 2 instead of 3"),
+        ({"warmup_steps": 1}, "with warmup_steps 2 instead of 1"),
+        ({"clip_norm": 0.5}, "with clip_norm 1.0 instead of 0.5"),
+        ({"ema_momentum": 0.5}, "with ema_momentum 0.9 instead of 0.5"),
+        ({"measured_fields": 0.5}, "with measured_fields 0.0 instead of 0.5"),
+        ({"loss_weights": LossWeights(2)}, "with loss_weights .* instead of"),
         ({"data": "other heads"}, "with data  instead of other heads; use another"),
         ({"initial": "random"}, "with initial  instead of random"),
         ({"learning_rate": 0.5}, "with learning_rate 0.002 instead of 0.5"),
@@ -165,7 +175,9 @@ def test_a_checkpoint_of_another_optimizer(tmp_path):
 
 def test_an_infinite_loss_stops():
     with pytest.raises(FloatingPointError, match="the loss became inf in step 3"):
-        StopAtNaN().on_train_batch_end(2, {"loss": float("inf")})
+        stop = StopAtNaN()
+        stop.set_model(SimpleNamespace(optimizer=SimpleNamespace(iterations=3)))
+        stop.on_train_batch_end(0, {"loss": float("inf")})
 
 
 def test_a_file_system_without_locks(tmp_path, monkeypatch):

@@ -70,6 +70,22 @@ def stub():
         server.stop(None)
 
 
+def test_no_proxy_is_asked_for_this_machine(stub, monkeypatch):
+    for name in ("http_proxy", "https_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    address = stub()
+    assert RemoteReconstructor(address, timeout=20).version == 1
+    local = address.replace("127.0.0.1", "localhost")
+    assert RemoteReconstructor(local, timeout=20).version == 1
+
+
+def test_a_request_of_two_gigabytes(stub):
+    remote = RemoteReconstructor(stub())
+    volume = np.broadcast_to(np.float32(1), (1, 800, 800, 420))
+    with pytest.raises(InputError, match="field: .* 2 GiB, this volume takes more"):
+        remote.predict({"local_field": volume, "mask": volume})
+
+
 def test_a_large_answer_of_a_newer_version(stub):
     remote = RemoteReconstructor(stub(size=(1, 104, 104, 104)))
     assert (remote.version, remote.unrolls) == (1, 2)

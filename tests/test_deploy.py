@@ -13,6 +13,7 @@ import pytest
 import yaml
 from google.protobuf import descriptor_pb2, message_factory, text_format, wrappers_pb2
 from google.protobuf.descriptor_pool import DescriptorPool
+from packaging.specifiers import SpecifierSet
 from tensorflow_serving.config import model_server_config_pb2
 
 from tests.conftest import ROOT
@@ -119,6 +120,8 @@ def test_batching_config():
     parameters = config("batching.config")
     assert parameters.max_batch_size.value == 1
     assert parameters.num_batch_threads.value == 1
+    # With which docs/serving.md counts the memory of a server.
+    assert parameters.max_enqueued_batches.value == 4
 
 
 def test_monitoring_config():
@@ -183,7 +186,12 @@ def test_kubernetes_labels_match():
 
 def test_both_start_the_server_alike():
     assert compose()["image"] == container()["image"]
-    assert re.fullmatch(r"tensorflow/serving:\d+\.\d+\.\d+", compose()["image"])
+    image = re.fullmatch(r"tensorflow/serving:(\d+\.\d+\.\d+)", compose()["image"])
+    requirements = (ROOT / "requirements.txt").read_text()
+    (tensorflow,) = re.findall(r"^tensorflow(>=.*)$", requirements, re.MULTILINE)
+    assert image[1] in SpecifierSet(tensorflow)
+    memory = container()["resources"]["limits"]["memory"]
+    assert compose()["mem_limit"].removesuffix("g") == memory.removesuffix("Gi")
     assert compose()["entrypoint"] == container()["command"]
     assert set(compose()["command"]) <= set(container()["args"])
 

@@ -113,6 +113,18 @@ def test_bad_values_and_shapes(address, case):
     assert details.startswith(name)
 
 
+def labelled(label):
+    message = predict_request(request())
+    message.model_spec.version_label = label
+    return message
+
+
+def filtered(*outputs):
+    message = predict_request(request())
+    message.output_filter.extend(outputs)
+    return message
+
+
 def without_mask():
     inputs = request()
     del inputs["mask"]
@@ -130,6 +142,9 @@ def without_mask():
             "mask",
         ),
         (predict_request(request(), name="other"), "NOT_FOUND", "other"),
+        (predict_request(request(), name=""), "INVALID_ARGUMENT", ""),
+        (labelled("stable"), "INVALID_ARGUMENT", "label"),
+        (filtered("susceptibility", "susceptibility"), "INVALID_ARGUMENT", ""),
         (predict_request(request(), version=33), "NOT_FOUND", "33"),
         (predict_request(request(), signature="sum"), "FAILED_PRECONDITION", "sum"),
         (predict_request({}), "INVALID_ARGUMENT", "local_field"),

@@ -115,7 +115,7 @@ def test_what_is_copied_makes_the_package(tmp_path):
     )
     (wheel,) = tmp_path.glob("spinet_tf-*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert "spinet_tf/weights/pretrained.keras" in names
+    assert names >= {"spinet_tf/weights/pretrained.keras", "spinet_tf/LICENSE"}
     for package in ("spinet_tf", "spinet_cli"):
         files = (ROOT / package).rglob("*.py")
         assert names >= {str(path.relative_to(ROOT)) for path in files}

@@ -67,7 +67,7 @@ def unknown_dtype():
 
 
 BROKEN = {
-    "nothing": (b"", "NOT_FOUND", "model"),
+    "nothing": (b"", "INVALID_ARGUMENT", "a model's name"),
     "noise": (b"\xff" * 100, "INVALID_ARGUMENT", "PredictRequest"),
     "truncated": (
         predict_request(request()).SerializeToString()[:-1000],

@@ -3,9 +3,11 @@
 import concurrent.futures
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
+import time
 
 import grpc
 import numpy as np
@@ -25,6 +27,8 @@ from tests import command_line
 from tests.conftest import ROOT
 from tests.served import (
     export_small_model,
+    predict,
+    predict_request,
     request,
     server_process,
 )
@@ -53,6 +57,25 @@ def address(exported):
 
 
 METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
+
+
+def test_a_server_that_is_asked_to_end_twice_answers_first(exported):
+    with (
+        server_process(exported[1].parent) as (process, address),
+        concurrent.futures.ThreadPoolExecutor(1) as pool,
+    ):
+        message = predict_request(request((40, 40, 40)))
+        predict(address, message)
+        start = time.monotonic()
+        predict(address, message)
+        seconds = time.monotonic() - start
+        answer = pool.submit(predict, address, message)
+        time.sleep(seconds / 3)
+        for _ in range(2):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.2)
+        assert answer.result(timeout=60).outputs
+        assert process.wait(timeout=30) == 0
 
 
 class Flaky(grpc.GenericRpcHandler):

@@ -93,14 +93,14 @@ def test_who_is_gone_while_waiting_holds_no_place(monkeypatch):
             server._solves.release()
 
 
-def test_labels_are_not_found_and_the_answer_says_what_it_is_of():
+def test_labels_are_refused_and_the_answer_says_what_it_is_of():
     server = server_of(Mock(return_value={}))
     spec = ask(server, fake_context()).model_spec
     told = spec.name, spec.version.value, spec.signature_name
     assert told == ("spinet_qsm", 7, "serving_default")
     message = predict_request({})
     message.model_spec.version_label = "stable"
-    with pytest.raises(Aborted, match="NOT_FOUND: version stable of"):
+    with pytest.raises(Aborted, match="INVALID_ARGUMENT: version label 'stable'"):
         server.predict([message.SerializeToString()], fake_context())
     with pytest.raises(Aborted, match="RESOURCE_EXHAUSTED: not enough memory"):
         ask(server_of(Mock(side_effect=MemoryError)), fake_context())

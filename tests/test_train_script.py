@@ -122,6 +122,38 @@ def test_nobody_reads_the_help():
     assert (result.returncode, result.stderr) == (141, b"")
 
 
+@pytest.mark.parametrize(
+    ("error", "exit_code", "message"),
+    [
+        ("FloatingPointError('the loss')", 1, "the loss"),
+        (
+            "tf.errors.DataLossError(None, None, 'truncated record')",
+            *(2, "a data set is damaged or incomplete: truncated record"),
+        ),
+        (
+            "tf.errors.NotFoundError(None, None, 'x; No such file')",
+            *(2, "a data set is damaged or incomplete: x; No such file"),
+        ),
+    ],
+)
+def test_errors_of_libraries(error, exit_code, message):
+    code = (
+        "import tensorflow as tf\n"
+        "from spinet_cli.script import run_script\n"
+        f"def run(_): raise {error}\n"
+        "run_script(lambda: None, run)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.returncode == exit_code
+    assert result.stderr.splitlines()[-1] == f"-c: error: {message}"
+
+
 def test_a_full_disk_behind_the_output():
     code = (
         "from spinet_cli.script import run_script;"

@@ -12,6 +12,7 @@ from spinet_tf import DenoiserOnly
 from spinet_tf.errors import InputError
 from spinet_tf.folder_lock import locked
 from spinet_tf.model_files import load_model
+from spinet_tf.training import run as training_run
 from spinet_tf.training.csv_log import best_in_log
 from spinet_tf.training.run import train
 from spinet_tf.training.validation import averaged_weights
@@ -100,6 +101,17 @@ def test_averaged_weights_are_put_back():
     assert np.abs(own[0] - averaged[0]).max() > 1e-4
     for a, b in zip(own, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_processes_that_disagree_do_not_train(tmp_path, monkeypatch):
+    def disagree(_, completed, folder):
+        assert (completed, folder) == (0, tmp_path)
+        raise InputError("they disagree")
+
+    monkeypatch.setattr(training_run, "check_agreement", disagree)
+    with pytest.raises(InputError, match="they disagree"):
+        run(tmp_path)
+    assert not (tmp_path / "log.csv").exists()
 
 
 def test_one_training_a_folder(tmp_path):

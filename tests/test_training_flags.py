@@ -1,11 +1,14 @@
 """What the flags of `train.py` reach."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
 import train as script
 from spinet_cli.training_flags import as_flagfile
 from spinet_tf import SpiNetQSM
+from spinet_tf.errors import InputError
 from spinet_tf.field_simulation import FieldErrors
 from spinet_tf.losses import LossWeights
 from spinet_tf.training.run import Recipe
@@ -135,6 +138,7 @@ def test_flags_reach_the_data(options, monkeypatch):
         return arguments[0]
 
     monkeypatch.setattr(script, "load_dataset", load)
+    monkeypatch.setattr(script, "may_be_of_scans", lambda *_: True)
     monkeypatch.setattr(script, "only_coarse", lambda *arguments: arguments)
     words = ("--dataset=a/b", "--validation=c/d", "--data_dir=e", "--scans_dir=f")
     words += ("--train_fraction=0.07", "--validation_examples=3")
@@ -180,6 +184,57 @@ def test_a_run_is_seeded_and_told(options, monkeypatch, capsys):
     )
     assert "--seed=4\n" in arguments[6]
     assert "best                     12.346\n" in capsys.readouterr().out
+
+
+def test_the_comparison_is_last_and_one_process_tells(options, monkeypatch, capsys):
+    from spinet_tf.training import strategy
+
+    calls = []
+    monkeypatch.setattr(script, "run", lambda *_: calls.append("train") or {"loss": 1})
+    monkeypatch.setattr(
+        script, "compare_with_classical_methods", lambda _: calls.append("compare")
+    )
+    script.main(options(*SMALL))
+    script.main(options(*SMALL, "--comparison=a/b"))
+    assert calls == ["train", "train", "compare"]
+    capsys.readouterr()
+    monkeypatch.setattr(strategy, "writes_files", lambda _: False)
+    script.main(options(*SMALL, "--comparison=a/b"))
+    assert (calls[3:], capsys.readouterr().out) == (["train"], "")
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_the_first_process_builds_the_data_and_checks_the_folder(
+    options, monkeypatch, writes
+):
+    import spinet_tf.training.run
+    from spinet_cli import run_dir
+    from spinet_tf.training import strategy
+
+    calls = []
+
+    @contextlib.contextmanager
+    def first(_):
+        calls.append("wait")
+        yield
+        calls.append("go on")
+
+    monkeypatch.setattr(strategy, "first_process_first", first)
+    monkeypatch.setattr(strategy, "writes_files", lambda _: writes)
+    monkeypatch.setattr(run_dir, "check_run_dir", lambda _: calls.append("check"))
+    monkeypatch.setattr(script, "load_data", lambda _: calls.append("data") or (1, 2))
+    monkeypatch.setattr(
+        spinet_tf.training.run, "train", lambda *_: calls.append("train")
+    )
+    given = options(*SMALL)
+    script.run(given, strategy.make_strategy(given.strategy))
+    assert calls == ["check"] * writes + ["wait", "data", "go on", "train"]
+
+
+def test_scans_that_no_data_set_is_made_of(options):
+    words = ("--scans_dir=scans", "--dataset=qsm_brain/heads", "--data_dir=nowhere")
+    with pytest.raises(InputError, match="scans_dir: expected .* got qsm_brain/heads,"):
+        script.load_data(options(*words))
 
 
 @pytest.mark.parametrize("measured", [0.0, 0.5])

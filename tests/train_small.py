@@ -8,7 +8,11 @@ import tensorflow as tf
 
 from spinet_tf import SpiNetQSM
 from spinet_tf.training.run import Recipe, train
-from spinet_tf.training.strategy import make_strategy, mean_over_replicas
+from spinet_tf.training.strategy import (
+    make_strategy,
+    mean_over_replicas,
+    writes_files,
+)
 from tests.stored_examples import stored_examples
 
 SIZE, COUNT = 10, 6
@@ -49,6 +53,10 @@ def main(name, folder):
     validation = stored(1).take(1)
     logs = train(network, stored(0), validation, recipe, folder, 0, strategy)
     assert np.isfinite(list(logs.values())).all()
+    told = {"loss", "susceptibility_loss", "best"}
+    if writes_files(strategy):
+        told |= {"val_nrmse", "lambda", "p"}
+    assert told <= set(logs)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,11 @@ from pathlib import Path
 
 from spinet_tf.bids import BidsFile, BidsTree
 from spinet_tf.errors import InputError
-from spinet_tf.field_sidecar import parse_sidecar
+from spinet_tf.field_sidecar import (
+    DIRECTION_KEYS,
+    parse_sidecar,
+    read_json_object,
+)
 from spinet_tf.nifti import read_mask, read_volume
 
 from .scan import Scan, make_scan
@@ -38,10 +42,12 @@ class NiftiScan:
         map_path, mask_path = self._map_of(self.field), self.tree.mask_of(self.field)
         content, source = self.tree.metadata(self.field)
         sidecar = parse_sidecar(content, source)
-        if sidecar.b0_direction is None and self._shares(map_path):
+        others = self._others_of(map_path)
+        if others and not self._has_own_direction(source, others):
             raise InputError(
-                f"{source}: expected B0Direction in a sidecar: several local fields are"
-                f" registered to {map_path.name}, their affine tells one direction only"
+                f"{source}: expected B0Direction in a sidecar of this field alone:"
+                f" several are registered to {map_path.name}, of which an affine or a"
+                " sidecar of all tells one direction only"
             )
         field, chi = read_volume(self.field.path), read_volume(map_path)
         mask = read_mask(mask_path)
@@ -59,13 +65,22 @@ class NiftiScan:
         maps = self.tree.images("Chimap", "cosmos")
         return self.tree.best_for(field, maps, "desc-cosmos_Chimap")
 
-    def _shares(self, map_path: Path) -> bool:
-        """Whether another field of the subject has the same map."""
-        return any(
-            self._map_of(field) == map_path
+    def _others_of(self, map_path: Path) -> list[BidsFile]:
+        """The subject's other fields with the same map."""
+        return [
+            field
             for field in self.tree.local_fields
-            if field.session[0] == self.field.session[0] and field != self.field
-        )
+            if field.session[0] == self.field.session[0]
+            and field != self.field
+            and self._map_of(field) == map_path
+        ]
+
+    def _has_own_direction(self, source: Path, others: list[BidsFile]) -> bool:
+        """Whether the nearest sidecar tells the direction, of this field alone."""
+        if source == self.field.path:
+            return False
+        tells = not read_json_object(source).keys().isdisjoint(DIRECTION_KEYS)
+        return tells and all(self.tree.metadata(o)[1] != source for o in others)
 
 
 @dataclasses.dataclass(frozen=True)

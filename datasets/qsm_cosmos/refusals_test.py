@@ -129,6 +129,20 @@ def test_fields_on_one_map_need_their_b0_directions(folder):
     assert "sub-01_run-2_desc-local_fieldmap.nii.gz: expected B0Direction" in line
 
 
+def test_a_direction_of_all_is_none_of_each(folder):
+    """An inherited one would give every orientation the same physics."""
+    files = anat(folder, SUBJECTS[0])
+    for path in files.glob("*_desc-local_fieldmap.json"):
+        path.unlink()
+    shared = folder / "desc-local_fieldmap.json"
+    shared.write_text('{"B0Direction": [0, 0, 1]}')
+    (line,) = refused(folder)
+    assert line.strip().startswith("desc-local_fieldmap.json: expected B0Direction")
+    for run in (1, 2):
+        (files / f"sub-01_run-{run}_desc-local_fieldmap.json").write_text("{}")
+    assert len(refused(folder)) == 2
+
+
 def test_files_in_doubt_are_refused(folder):
     path = anat(folder, SUBJECTS[2]) / "sub-03_desc-brain_mask.nii"
     path.write_bytes(gzip.decompress(path.with_suffix(".nii.gz").read_bytes()))
@@ -210,12 +224,14 @@ def test_a_field_without_codes_lies_where_its_map_does(folder):
     (path,) = anat(folder, SUBJECTS[1]).glob("*desc-local_fieldmap.nii.gz")
     (scan,) = open_folder(folder, (1, 1, 1), (0, 0, 1)).scans("sub-02")
     expected = scan.read()
-    image = nibabel.load(path)
-    image = nibabel.Nifti1Image(image.get_fdata(), image.affine)
-    image.set_sform(image.affine, 0)
-    image.set_qform(image.affine, 0)
-    image.to_filename(path)
-    found = scan.read()
-    assert np.abs(expected.b0_direction - read_volume(path).b0_direction).max() > 0.1
-    np.testing.assert_allclose(found.b0_direction, expected.b0_direction, atol=1e-6)
-    np.testing.assert_allclose(found.voxel_size, expected.voxel_size, rtol=1e-6)
+    (chi,) = path.parent.glob("*_Chimap.nii.gz")
+    for bare in (path, chi):  # then where its mask does
+        image = nibabel.load(bare)
+        image = nibabel.Nifti1Image(image.get_fdata(), image.affine)
+        image.set_sform(image.affine, 0)
+        image.set_qform(image.affine, 0)
+        image.to_filename(bare)
+        found, alone = scan.read(), read_volume(path).b0_direction
+        assert np.abs(expected.b0_direction - alone).max() > 0.1
+        np.testing.assert_allclose(found.b0_direction, expected.b0_direction, atol=1e-6)
+        np.testing.assert_allclose(found.voxel_size, expected.voxel_size, rtol=1e-6)

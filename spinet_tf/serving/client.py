@@ -19,6 +19,8 @@ from spinet_tf.serving.signatures import (
 )
 
 UNLIMITED = -1
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+LARGEST_REQUEST = 2**31 - 2**20  # protobuf's limit, and names
 RETRY_BUFFER = 2**30  # a request larger than it would not be sent a second time
 RETRIES = {
     "methodConfig": [
@@ -78,6 +80,8 @@ class RemoteReconstructor(Answering):
             ("grpc.per_rpc_retry_buffer_size", RETRY_BUFFER),
             ("grpc.service_config", json.dumps(RETRIES)),
         ]
+        if address.rpartition(":")[0] in LOOPBACK:  # which no proxy leads to
+            options.append(("grpc.enable_http_proxy", 0))
         self._security = "without TLS" if tls_ca is None else "with TLS"
         if tls_ca is not None:
             credentials = grpc.ssl_channel_credentials(tls_ca)
@@ -97,8 +101,14 @@ class RemoteReconstructor(Answering):
             dict of arrays.
 
         Raises:
-            InputError: the server refuses the batch, or fails, or takes too long.
+            InputError: the batch is too large for a request, or the server refuses it,
+                or fails, or takes too long.
         """
+        if sum(value.nbytes for value in inputs.values()) > LARGEST_REQUEST:
+            raise InputError(
+                f"field: {self._address}: a request may have 2 GiB, this volume takes"
+                " more"
+            )
         request = predict_pb2.PredictRequest()
         request.model_spec.name = self._model_name
         request.model_spec.signature_name = self._signature

@@ -146,16 +146,25 @@ class ModelServer:
 
     def _find(self, spec, context):
         model = self._store.current
+        if not spec.name:
+            context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT, "model_spec: expected a model's name"
+            )
         if spec.name != self._name:
             context.abort(
                 grpc.StatusCode.NOT_FOUND,
                 f"model {spec.name!r} not found, this server has {self._name!r}",
             )
         wanted = spec.version.value if spec.HasField("version") else model.version
-        if wanted != model.version or spec.version_label:
+        if spec.version_label:
+            context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT,
+                f"version label {spec.version_label!r}: this server has no labels",
+            )
+        if wanted != model.version:
             context.abort(
                 grpc.StatusCode.NOT_FOUND,
-                f"version {spec.version_label or wanted} of {self._name} not found, "
+                f"version {wanted} of {self._name} not found, "
                 f"this server has version {model.version}",
             )
         return model
@@ -221,5 +230,9 @@ def _outputs(request, signature):
         raise WireError(
             f"output_filter: expected some of {sorted(signature.outputs)}, "
             f"got {unknown}"
+        )
+    if len(set(request.output_filter)) < len(request.output_filter):
+        raise WireError(
+            f"output_filter: got an output twice in {list(request.output_filter)}"
         )
     return list(request.output_filter or signature.outputs)

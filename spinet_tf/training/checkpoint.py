@@ -112,7 +112,8 @@ class StopAtNaN(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         loss = (logs or {}).get("loss")
         if loss is not None and not np.isfinite(loss):
-            raise FloatingPointError(f"the loss became {loss} in step {batch + 1}")
+            step = int(self.model.optimizer.iterations)
+            raise FloatingPointError(f"the loss became {loss} in step {step}")
 
     def on_epoch_end(self, epoch, logs=None):
         # The loss tells of the last step's weights only in the next one.

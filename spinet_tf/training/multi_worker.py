@@ -24,7 +24,7 @@ def fit(trainer, strategy, make_stream, recipe, first_epoch, callbacks, verbose)
         verbose: 0, 1 or 2 as in Keras.
 
     Returns:
-        dict of the last epoch's logs, empty if there was none to run.
+        `keras.callbacks.History`.
     """
     stream = iter(
         strategy.distribute_datasets_from_function(
@@ -40,6 +40,7 @@ def fit(trainer, strategy, make_stream, recipe, first_epoch, callbacks, verbose)
     epochs = recipe.steps // recipe.steps_per_epoch
     listeners = keras.callbacks.CallbackList(
         callbacks,
+        add_history=True,
         add_progbar=verbose != 0,
         model=trainer,
         verbose=verbose,
@@ -61,4 +62,4 @@ def fit(trainer, strategy, make_stream, recipe, first_epoch, callbacks, verbose)
     listeners.on_train_end(logs)
     # The others wait for what the first process writes.
     mean_over_replicas(strategy, 0.0)
-    return logs
+    return trainer.history

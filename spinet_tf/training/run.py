@@ -152,7 +152,6 @@ def train(
 
 
 def _train(network, stored, validation, recipe, folder, verbose, strategy, flagfile):
-    keras.utils.set_random_seed(recipe.seed)
     with strategy.scope():
         trainer = compiled_trainer(network, recipe)
         checkpoint = Checkpoint(folder / "checkpoints", _identity(network, recipe))
@@ -217,16 +216,17 @@ def _fit(trainer, stored, recipe, completed, callbacks, verbose, strategy):
 
     if is_multi_worker(strategy):
         verbose = verbose if writes_files(strategy) else 0
-        return multi_worker.fit(
+        history = multi_worker.fit(
             trainer, strategy, make_stream, recipe, completed, callbacks, verbose
         )
-    history = trainer.fit(
-        make_stream(),
-        initial_epoch=completed,
-        epochs=recipe.steps // recipe.steps_per_epoch,
-        steps_per_epoch=recipe.steps_per_epoch,
-        verbose=verbose,
-        shuffle=False,
-        callbacks=callbacks,
-    )
+    else:
+        history = trainer.fit(
+            make_stream(),
+            initial_epoch=completed,
+            epochs=recipe.steps // recipe.steps_per_epoch,
+            steps_per_epoch=recipe.steps_per_epoch,
+            verbose=verbose,
+            shuffle=False,
+            callbacks=callbacks,
+        )
     return {name: values[-1] for name, values in history.history.items()}
