@@ -134,9 +134,14 @@ def _read(arguments, names):
         segmentation = read_volume(arguments.segmentation)
         volumes.append(segmentation)
     check_same_grids(volumes)
+    reference = check_field(reference, mask)
+    if not reference.data[mask.data].any():
+        raise InputError(
+            f"{reference.name}: expected a susceptibility map, got only zeros in the"
+            " mask"
+        )
     if arguments.segmentation:
         labels = _labels(segmentation, mask.data)
-    reference = check_field(reference, mask)
     for chi in maps:
         bad = np.count_nonzero(~np.isfinite(chi.data) & mask.data)
         if bad:

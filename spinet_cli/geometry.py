@@ -86,7 +86,14 @@ def place_and_resolve(arguments, volume, mask, sidecar_b0=None):
     fits = np.allclose(geometry[0], placed.voxel_size or geometry[0], rtol=0.01)
     if fits:
         return placed, *geometry
-    if volume.affine is not None:
+    if volume.affine is None:
+        if placed is not volume:
+            warnings.warn(
+                f"{volume.name}: --voxel-size is not that of {mask.name}, so that it"
+                " lies nowhere; its axes stay as they are",
+                stacklevel=2,
+            )
+    else:
         edges = " x ".join(f"{edge:.4g}" for edge in volume.voxel_size)
         warnings.warn(
             f"{volume.name}: its affine has voxels of {edges} mm, other than"

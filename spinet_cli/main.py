@@ -110,7 +110,7 @@ def _run(argv):
         module = importlib.import_module(f"spinet_cli.{arguments.subcommand}")
         return module.run(arguments) or 0
     except InputError as error:
-        return _report_error(error)
+        return TERMINATED if asked_to_end() else _report_error(error)
     except MemoryError:
         return _report_error(OUT_OF_MEMORY)
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from spinet_tf.errors import InputError
 
+SUFFIX = r"(\.nii|\.nii\.gz|\.mat(:.*)?)$"
+
 
 def method_names(paths, labels=None):
     """A name for each reconstruction.
@@ -28,12 +30,12 @@ def method_names(paths, labels=None):
             f" {len(labels)}"
         )
     for label in labels or ():
-        if any(unicodedata.category(character) == "Cc" for character in label):
+        if _printable(label) != label:
             raise InputError(f"--label: expected no control characters, got {label!r}")
     if len(paths) == 1:
-        return labels or [Path(paths[0]).name]
+        return labels or [_printable(Path(paths[0]).name)]
     names = labels or [
-        re.sub(r"\.(nii|nii\.gz|mat)$", "", Path(path).name, flags=re.IGNORECASE)
+        _printable(re.sub(SUFFIX, "", Path(path).name, flags=re.IGNORECASE))
         for path in paths
     ]
     taken = {"reference": "the reference"}
@@ -44,3 +46,8 @@ def method_names(paths, labels=None):
             )
         taken[name] = path
     return names
+
+
+def _printable(name):
+    """A name with a question mark for each control character."""
+    return "".join("?" if unicodedata.category(c) == "Cc" else c for c in name)

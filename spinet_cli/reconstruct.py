@@ -4,8 +4,10 @@ import math
 import re
 from pathlib import Path
 
+from spinet_cli.arguments_scan import MASK_THRESHOLD
 from spinet_cli.each_scan import run_each
 from spinet_cli.geometry import check_geometry_flags
+from spinet_cli.method_names import SUFFIX
 from spinet_cli.methods import prepare_method
 from spinet_cli.one_scan import reconstruct_scan
 from spinet_cli.outputs import check_outputs
@@ -17,6 +19,7 @@ from spinet_tf.field_units import UNITS, FieldUnits, ppm_per_unit
 from spinet_tf.nifti import NIFTI_SUFFIXES, check_output_path
 from spinet_tf.padding import check_padding
 
+TYPICAL_B0 = 3.0  # T, where only the echo time is told
 GRPC_SCHEMES = ("dns:", "ipv4:", "ipv6:", "unix:", "unix-abstract:", "vsock:")
 
 
@@ -34,6 +37,7 @@ def run(arguments):
     """
     check_method_flags(arguments)
     _check_units(arguments)
+    check_geometry_flags(arguments)
     if len(arguments.field) > 1:
         return _run_several(arguments)
     (task,) = _tasks(arguments, [arguments.output])
@@ -91,6 +95,13 @@ def check_method_flags(arguments):
     if limit is not None and not 0 < limit < math.inf:
         raise InputError(f"--memory-limit: expected GB > 0, got {limit:g}")
     check_padding(arguments.pad, "--pad")
+    if arguments.b0 is not None:
+        ppm_per_unit("hz", arguments.b0)
+    if arguments.te is not None:
+        ppm_per_unit("rad", arguments.b0 or TYPICAL_B0, arguments.te)
+    threshold = arguments.mask_threshold
+    if threshold is not None and not math.isfinite(threshold):
+        raise InputError(f"{MASK_THRESHOLD}: expected a finite number, got {threshold}")
     if not 0 < arguments.timeout < math.inf:
         raise InputError(f"--timeout: expected seconds > 0, got {arguments.timeout:g}")
 
@@ -113,7 +124,6 @@ def _run_several(arguments):
         raise InputError(
             f"--output: expected a folder for several fields, got {arguments.output}"
         )
-    check_geometry_flags(arguments)
     names = _names(arguments.field)
     with made_folder(arguments.output) as folder:
         tasks = _tasks(
@@ -135,9 +145,7 @@ def _names(fields):
     for field in fields:
         if not field:
             raise InputError("--field: got an empty name")
-        name = re.sub(
-            r"(\.nii|\.nii\.gz|\.mat(:.*)?)$", "", Path(field).name, flags=re.I
-        )
+        name = re.sub(SUFFIX, "", Path(field).name, flags=re.IGNORECASE)
         if name in fields_of:
             raise InputError(
                 f"--field: {fields_of[name]} and {field} have the same name, their "

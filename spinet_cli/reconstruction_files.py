@@ -52,6 +52,7 @@ def describe(task, method_details, scan, result):
     Returns:
         dict.
     """
+    axes = CanonicalAxes(scan.field.affine if scan.field.is_placed else None)
     details = {
         "Units": "ppm",
         "Method": task.flags.method,
@@ -67,7 +68,7 @@ def describe(task, method_details, scan, result):
         "Padding": task.flags.pad,
         "PaddedSize": list(_padded_grid(task, scan).size),
         "VoxelParts": task.voxel_parts(scan.voxel_size),
-        "Axes": CanonicalAxes(scan.field.affine).codes,
+        "Axes": axes.codes,
         **_describe_reference(scan.reference, result),
     }
     if result.unrolls:

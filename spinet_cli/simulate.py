@@ -1,7 +1,7 @@
 """`spinet-qsm simulate`: a local field from a susceptibility map."""
 
 from spinet_cli.arguments_scan import MASK_THRESHOLD
-from spinet_cli.geometry import place_and_resolve
+from spinet_cli.geometry import check_geometry_flags, place_and_resolve
 from spinet_cli.outputs import check_outputs
 from spinet_tf.errors import InputError
 from spinet_tf.nifti import check_output_path, read_mask, read_volume, write_volume
@@ -29,6 +29,7 @@ def run(arguments):
         )
     if arguments.seed < 0:
         raise InputError(f"--seed: expected at least 0, got {arguments.seed}")
+    check_geometry_flags(arguments)
     check_output_path(arguments.output)
     check_outputs([arguments.output], [arguments.susceptibility, arguments.mask])
 

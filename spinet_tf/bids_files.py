@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from spinet_tf.errors import InputError
+from spinet_tf.field_sidecar import read_json_object
 from spinet_tf.small_files import read_bytes
 
 DESCRIPTION = "dataset_description.json"
@@ -35,6 +36,9 @@ def find_files(folder: Path) -> tuple[list[Path], set[tuple[str, str]]]:
         raise InputError(
             "reading BIDS datasets needs ancpbids: pip install 'spinet-tf[bids]'"
         ) from error
+    for path in (folder / DESCRIPTION, *folder.glob(f"derivatives/*/{DESCRIPTION}")):
+        if path.is_file():
+            read_json_object(path)  # ancpbids would not say which one is damaged
     # A pickle in a dataset would be run.
     options = ancpbids.DatasetOptions(ignore_pickle_file=True)
     try:

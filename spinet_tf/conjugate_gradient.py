@@ -62,8 +62,8 @@ def conjugate_gradient(
     Samples are independent: each has its own step sizes, stops when its residual is
     small enough, and stays as it is while others go on. A sample whose right side is
     zero is zero. A sample that cannot improve in this precision stops too: its
-    residual has come down to rounding, or its curvature is no longer positive. Going
-    on would not be idle, it would in the end diverge. Squares of norms must be numbers
+    residual has come down to rounding, which further iterations would not lower, or
+    its curvature is no longer positive. Squares of norms must be numbers
     of the dtype: in float32 a right side below 1e-19 counts as zero.
 
     Args:

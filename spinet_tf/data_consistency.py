@@ -59,7 +59,8 @@ class ConsistentSusceptibility(NamedTuple):
         iterations: int32 `(batch,)`, solver iterations, summed over the steps.
         relative_residual: float `(batch,)`, of the last step's solve.
         trust: float `(batch, x, y, z, 1)`, T for what follows: what was given, or the
-            mask, where the layer does not look for outliers; None without a mask.
+            mask, where the layer does not look for outliers; without a mask what was
+            given.
     """
 
     susceptibility: tf.Tensor

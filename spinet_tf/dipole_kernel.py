@@ -13,6 +13,7 @@ both signs, so that D(k) = D(-k) holds everywhere and a real susceptibility has 
 real field.
 """
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -59,6 +60,8 @@ def dipole_kernel(matrix_size, voxel_size, b0_direction, dc_value=0.0):
     if voxel_size.dtype.is_integer:
         voxel_size = tf.cast(voxel_size, tf.float32)
     matrix_size = tf.convert_to_tensor(matrix_size, tf.int32)
+    if not tf.is_tensor(b0_direction):  # a list would become float32
+        b0_direction = np.asarray(b0_direction)
     b = tf.cast(b0_direction, voxel_size.dtype)
     b = b / tf.reduce_max(tf.abs(b), axis=-1, keepdims=True)  # whose square is finite
     b = b / tf.norm(b, axis=-1, keepdims=True)
@@ -76,7 +79,7 @@ def dipole_kernel(matrix_size, voxel_size, b0_direction, dc_value=0.0):
     squared = add_over_axes(*(tf.square(k) for k, _ in axes))
     along_b0 = (tf.square(parallel(0)) + tf.square(parallel(1))) / 2
     kernel = 1 / 3 - tf.math.divide_no_nan(along_b0, squared)
-    return tf.where(squared > 0, kernel, tf.cast(dc_value, kernel.dtype))
+    return tf.where(squared > 0, kernel, tf.constant(dc_value, kernel.dtype))
 
 
 def half_spectrum_weights(matrix_size, dtype=tf.float32):

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.fourier import COMPLEX, FFT, matrix_size_of
+from spinet_tf.scan_geometry import normalise_b0_direction
 
 
 def to_channels_first(volume):
@@ -81,6 +82,7 @@ def field_of(susceptibility, voxel_size, b0_direction, dc_value=0.0):
     Returns:
         float32 array `(x, y, z)` [ppm].
     """
+    b0_direction = normalise_b0_direction(b0_direction)  # in float64
     geometry = [np.asarray([v], np.float32) for v in (voxel_size, b0_direction)]
     kernel = dipole_kernel(np.shape(susceptibility), *geometry, dc_value)
     volume = np.asarray(susceptibility, np.float32)[np.newaxis, ..., np.newaxis]

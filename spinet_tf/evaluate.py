@@ -41,7 +41,7 @@ TABLES = {
             ("nrmse_blood", "NRMSE blood, detrended [%]", "↓", 2),
             ("nrmse_dgm", "NRMSE deep grey, detrended [%]", "↓", 2),
             ("dgm_linearity", "deep grey |1 - slope|", "↓", 4),
-            ("calc_moment_dev", "calcification moment [ppm voxels]", "↓", 3),
+            ("calc_moment_dev", "calcification moment, off by [ppm voxels]", "↓", 3),
             ("calc_streak", "calcification streaks", "↓", 4),
         ),
     ),

@@ -23,7 +23,8 @@ class FieldErrors(NamedTuple):
         noise_low: float > 0 [ppm], lower end of the noise's standard deviation.
         noise_high: float [ppm], upper end; drawn uniformly in its logarithm.
         background: float [ppm], standard deviation of the residual background field,
-            twice: of sources far away, and of sources next to the mask.
+            twice: of sources far away, over the volume, and of sources next to the
+            mask, inside it.
         anisotropy: float [ppm], of the susceptibility anisotropy of white matter.
         smooth: float [ppm], standard deviation of smooth additive errors.
         gain: float, standard deviation of smooth multiplicative errors.
@@ -157,7 +158,7 @@ def background_field(seeds, shape, voxel_size, b0_direction, sources=6):
         along = tf.linalg.matvec(offset, b0_direction) ** 2 / squared
         field += strengths[i] * (3 * along - 1) / squared**1.5
     field -= tf.reduce_mean(field)
-    return field / tf.math.reduce_std(field)
+    return tf.math.divide_no_nan(field, tf.math.reduce_std(field))
 
 
 def nearby_background_field(seeds, mask, kernel):

@@ -1,6 +1,7 @@
-"""Errors and statistics per brain region, defined as the QSM-CI benchmark scores them.
+"""Errors and statistics per brain region, as the QSM-CI benchmark scores them.
 
-The segmentation follows the labels of `REGION_NAMES`.
+The segmentation follows the labels of `REGION_NAMES`. QSM-CI takes nuclei and
+calcification outside the mask too; here they count inside it.
 """
 
 import math

@@ -28,8 +28,8 @@ def release_metrics(reconstruction, reference):
 
     Returns:
         dict of float: `rmse` [%], `hfen` [%], `psnr` [dB], `ssim`. A value that is not
-        defined, as all are for an all-zero reference, is nan; `psnr` of two equal maps
-        is inf.
+        defined, as `rmse` and `hfen` are not for an all-zero reference, is nan; `psnr`
+        of two equal maps is inf.
     """
     reconstruction = np.asarray(reconstruction, np.float64)
     reference = np.asarray(reference, np.float64)

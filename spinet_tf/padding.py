@@ -18,6 +18,7 @@ from scipy.fft import next_fast_len
 from spinet_tf.available_memory import check_fits_in_memory
 from spinet_tf.errors import InputError
 from spinet_tf.reconstruction_memory import format_size
+from spinet_tf.scan_geometry import check_scan
 
 LARGEST_FAST_FACTOR = 43  # measured
 LARGEST_PADDING = 500.0  # mm, more than there is room in a scanner
@@ -100,9 +101,10 @@ def reconstruct_padded(
         A `Reconstruction` with its maps cropped to the volume.
 
     Raises:
-        InputError: a padding that is none, or too much for the memory.
+        InputError: an argument is something else, or too much for the memory.
     """
     check_padding(padding)
+    check_scan(local_field, mask, voxel_size, b0_direction)
     grid = PaddedGrid(np.shape(mask), voxel_size, padding, fast)
     if grid.size == np.shape(mask):
         return solve(local_field, mask, voxel_size, b0_direction)

@@ -105,7 +105,7 @@ def digital_head(matrix_size=(96, 112, 80), voxel_size=(1.0, 1.0, 1.0)):
 
     Raises:
         InputError: if a direction has fewer than 8 voxels, or a voxel size is not
-            positive.
+            positive, or no voxel lies in the head.
     """
     if len(matrix_size) != 3 or min(matrix_size) < 8:
         raise InputError(
@@ -128,6 +128,10 @@ def digital_head(matrix_size=(96, 112, 80), voxel_size=(1.0, 1.0, 1.0)):
 
     cerebrum, cerebellum, brainstem = outer_shapes(folded)
     mask = blend(cerebrum, cerebellum, brainstem) < 0
+    if not mask.any():
+        raise InputError(
+            f"voxel size: no voxel of {matrix_size} lies in the head, got {voxel_size}"
+        )
     susceptibility = np.full(mask.shape, SUSCEPTIBILITY[CSF])
     segmentation = np.full(mask.shape, CSF, np.uint8)
 

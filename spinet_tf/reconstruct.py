@@ -20,7 +20,11 @@ from spinet_tf.reconstruction import (
     data_consistency_error,
 )
 from spinet_tf.reconstruction_memory import check_memory, format_size
-from spinet_tf.scan_geometry import check_scan, without_gaps
+from spinet_tf.scan_geometry import (
+    check_scan,
+    normalise_b0_direction,
+    without_gaps,
+)
 from spinet_tf.tiled_denoiser import TiledDenoiser
 
 CLASSICAL_BYTES_PER_VOXEL = 50  # measured
@@ -116,7 +120,9 @@ class Reconstructor:
                 "local_field": field,
                 "mask": mask,
                 "voxel_size": np.asarray([voxel_size], np.float32),
-                "b0_direction": np.asarray([b0_direction], np.float32),
+                "b0_direction": np.asarray(
+                    [normalise_b0_direction(b0_direction)], np.float32
+                ),
             }
         )
         susceptibility, trust = problem.start, problem.mask
@@ -208,7 +214,7 @@ def reconstruct_classical(method, local_field, mask, voxel_size, b0_direction):
     kernel = dipole_kernel(
         matrix_size,
         np.asarray([voxel_size], np.float32),
-        np.asarray([b0_direction], np.float32),
+        np.asarray([normalise_b0_direction(b0_direction)], np.float32),
     )
     with np.errstate(all="ignore"):
         susceptibility = method(local_field, mask, kernel[0].numpy())

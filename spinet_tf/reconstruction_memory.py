@@ -6,7 +6,7 @@ from spinet_tf.available_memory import ALL_MEMORY, check_fits_in_memory
 from spinet_tf.tiles import FEATURE_MAPS, smallest_n_bytes
 
 # Measured, in float32 volumes.
-SOLVE_VOLUMES = 40
+SOLVE_VOLUMES = {1: 42, 2: 60}  # by channels, of three unrolls, whose maps are kept
 HELD_VOLUMES = 16  # while the CNN runs
 USABLE = 0.8  # of the memory; the rest is for what is not counted
 
@@ -33,7 +33,8 @@ def memory_needed(matrix_size, model, precision="float32"):
     tile = smallest_n_bytes(
         matrix_size, model.blocks, model.filters, value_bytes(precision)
     )
-    return max(SOLVE_VOLUMES * volume, HELD_VOLUMES * volume + tile)
+    solve = SOLVE_VOLUMES[model.channels] + max(model.unrolls - 3, 0)
+    return max(solve * volume, HELD_VOLUMES * volume + tile)
 
 
 def check_memory(matrix_size, model, precision="float32", memory=ALL_MEMORY):

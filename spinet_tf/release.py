@@ -12,6 +12,7 @@ import numpy as np
 from spinet_tf.errors import InputError
 from spinet_tf.matlab import read_number
 from spinet_tf.model import SpiNetQSM
+from spinet_tf.schatten_norm import SMALLEST_P
 
 FILTERS = 32
 BLOCKS = 8
@@ -93,11 +94,16 @@ def _read_checkpoint(path):
     broken = [name for name, value in tensors.items() if not np.isfinite(value).all()]
     if broken:
         raise InputError(f"{path}: NaN or infinity in tensors: {_listed(broken)}")
-    if not tensors["lambda_val"] > 0 or not 0 < tensors["p"] <= 2:
+    lambda_, p = (tensors[name].item() for name in ("lambda_val", "p"))
+    if lambda_ < np.finfo(np.float32).tiny or not SMALLEST_P <= p <= 2:
         raise InputError(
-            f"{path}: expected lambda_val > 0 and 0 < p <= 2, found "
-            f"{tensors['lambda_val'].item():g} and {tensors['p'].item():g}"
+            f"{path}: expected lambda_val > 0 and {SMALLEST_P:g} <= p <= 2, found "
+            f"{lambda_:g} and {p:g}"
         )
+    variances = [name for name in tensors if name.endswith("running_var")]
+    negative = [name for name in variances if (tensors[name] < 0).any()]
+    if negative:
+        raise InputError(f"{path}: negative variances in tensors: {_listed(negative)}")
     return tensors
 
 

@@ -65,7 +65,7 @@ def normalise_b0_direction(
     """Unit vector along a direction.
 
     Args:
-        direction: B0 direction in voxel axes, of any length but 0.
+        direction: B0 direction in voxel axes, of any length from 1e-6 on.
         name: where it comes from, for the message.
 
     Returns:

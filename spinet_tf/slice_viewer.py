@@ -9,11 +9,31 @@ import numpy as np
 
 from spinet_tf.page import frame, paragraph
 
+MOST_CUBES = 256**3  # which take nilearn 2 GB and half a minute
+
+
+def steps_shown(matrix_size, edges):
+    """Of how many voxels along each axis the viewer shows one.
+
+    Args:
+        matrix_size: three integers.
+        edges: float `(3,)`, of a voxel [mm].
+
+    Returns:
+        int `(3,)`.
+    """
+    if np.allclose(edges, edges[0], rtol=1e-3):
+        return np.ones(3, int)
+    finest = np.cbrt(np.prod(np.multiply(matrix_size, edges)) / MOST_CUBES)
+    return np.maximum(np.ceil(finest / edges), 1).astype(int)
+
 
 def slice_viewer(title, data, affine, centre, window):
     """A viewer in scanner axes: click to choose the slices.
 
-    A volume oblique to the scanner is resampled to its axes, nearest neighbour.
+    nilearn resamples volumes that are oblique to the scanner, and all others that are
+    no cubes, to cubes of the shortest edge, nearest neighbour. Where that would be more
+    than `MOST_CUBES`, not every voxel along the axes with short edges is shown.
 
     Args:
         title: str.
@@ -31,10 +51,12 @@ def slice_viewer(title, data, affine, centre, window):
             from nilearn.plotting import view_img
     except ImportError:
         return paragraph("The viewer of slices needs nilearn: pip install nilearn")
+    steps = steps_shown(np.shape(data), np.linalg.norm(affine[:3, :3], axis=0))
+    shown = np.asarray(data, np.float32)[tuple(slice(None, None, n) for n in steps)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         html = view_img(
-            nibabel.Nifti1Image(np.asarray(data, np.float32), affine),
+            nibabel.Nifti1Image(shown, affine @ np.diag([*steps, 1])),
             bg_img=None,
             cut_coords=tuple(nibabel.affines.apply_affine(affine, centre)),
             threshold=None,

@@ -72,8 +72,8 @@ def plan_tiles(mask, blocks, filters, bytes_per_value, available):
         blocks: int, residual blocks of the CNN.
         filters: int, of the CNN.
         bytes_per_value: int, of its feature maps.
-        available: bytes for the feature maps of one tile. Tiles do not get smaller
-            than `SMALLEST_EDGE`, whatever it is.
+        available: bytes for the feature maps of one tile. What is no longer than
+            `SMALLEST_EDGE` is not cut, whatever it is.
 
     Returns:
         A list of `Tile`; empty for an empty mask.

@@ -1,9 +1,10 @@
 """`spinet-qsm bids` where it is not clear what belongs together."""
 
 import numpy as np
+import pytest
 
 from tests.bids_tree import bids, put, put_json
-from tests.command_line import assert_one_line, mask, read, write_scan
+from tests.command_line import assert_one_line, mask, read, read_json, write_scan
 
 
 def test_files_in_doubt(tmp_path):
@@ -60,3 +61,44 @@ def test_a_folder_that_is_a_link_to_itself(tmp_path):
     assert_one_line(bids(loop, tmp_path / "maps"), message)
     result = bids(tmp_path / "tree", loop, "--method=tkd")
     assert (result.exit_code, "Traceback" in result.err) == (2, False)
+
+
+def one_scan(tmp_path):
+    write_scan(tmp_path)
+    anat = tmp_path / "tree" / "sub-1" / "anat"
+    put(anat / "sub-1_localfield.nii", read(tmp_path / "field.nii.gz"))
+    put(anat / "sub-1_mask.nii", mask().astype(np.uint8))
+    return tmp_path / "tree"
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("--b0=300", "field strength of a field in hz must be .* got 300"),
+        ("--te=nan", "echo time of a field in rad must be .* got nan"),
+        ("--mask-threshold=nan", "--mask-threshold: expected a finite number, got nan"),
+    ],
+)
+def test_wrong_flags_are_no_fault_of_the_scans(tmp_path, word, message):
+    tree, output = one_scan(tmp_path), tmp_path / "maps"
+    words = ("--method=tkd", "--field-units=rad", "--b0=3", "--te=0.02", word)
+    assert_one_line(bids(tree, output, *words), message)
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("place", [".", "derivatives/x"])
+def test_a_damaged_description_is_named(tmp_path, place):
+    path = one_scan(tmp_path) / place / "dataset_description.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("{x")
+    result = bids(tmp_path / "tree", tmp_path / "maps", "--method=tkd")
+    assert_one_line(result, f"{place}/dataset_description.json: ".removeprefix("./"))
+
+
+def test_the_field_strength_of_a_field_in_ppm_is_kept(tmp_path):
+    tree = one_scan(tmp_path)
+    sidecar = tree / "sub-1" / "anat" / "sub-1_localfield.json"
+    put_json(sidecar, Units="ppm", MagneticFieldStrength=7)
+    assert bids(tree, tmp_path / "maps", "--method=tkd").exit_code == 0
+    (path,) = (tmp_path / "maps").rglob("*_Chimap.json")
+    assert read_json(path)["MagneticFieldStrength"] == 7

@@ -84,7 +84,10 @@ def test_flagfile_that_is_a_folder(flags, tmp_path):
         ({"field_units": "rad", "te": 0.02}, "b0: the field strength .* got none"),
         ({"b0": 3}, "--b0 goes with --field-units hz or rad, .* field is in ppm"),
         ({"field_units": "hz", "b0": 3, "te": 0.02}, "--te with rad; .* is in Hz"),
-        ({"mask_threshold": "nan"}, "mask threshold: expected a finite number, .* nan"),
+        (
+            {"mask_threshold": "nan"},
+            "--mask-threshold: expected a finite number, .* nan",
+        ),
         ({"mask_threshold": 2}, "mask.nii.gz: the mask is empty, no voxel is above 2"),
         ({"model": "a.keras"}, "--model, .* go with the method spinet, got tkd"),
         ({"iterates": "all"}, "--iterates, .* with the method spinet, got tkd"),

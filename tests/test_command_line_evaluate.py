@@ -171,7 +171,7 @@ def test_bad_reference(refuse, scan, tmp_path):
     path = write(tmp_path / "chi.nii", reference)
     refuse("chi.nii: 1 of .* voxels inside the mask are NaN", reference=path)
     write(path, np.zeros(SHAPE, np.float32))
-    refuse("reference: expected a susceptibility map, got only zeros", reference=path)
+    refuse("chi.nii: expected a susceptibility map, got only zeros", reference=path)
 
 
 @pytest.mark.parametrize("bad", [1.5, np.nan, 1e20])
@@ -221,3 +221,31 @@ def test_the_picture_is_in_canonical_axes(monkeypatch):
         np.testing.assert_array_equal(volume, turned)
     np.testing.assert_array_equal(seen[3], turned > 9)
     assert tuple(seen[4]) == (2, 1, 3)
+
+
+def test_known_labels_and_those_outside_the_mask_are_no_news(scan, tmp_path):
+    labels = np.where(mask(), 12, 99).astype(np.int16)
+    labels[:9] *= labels[:9] != 12
+    segmentation = write(tmp_path / "labels.nii", labels)
+    assert evaluate(scan, segmentation=segmentation).err == ""
+
+
+def test_what_is_refused_is_told_alone(scan, tmp_path):
+    flags = {
+        "reconstruction": scan / "tikhonov.nii.gz",
+        "mask": scan / "mask.nii.gz",
+        "segmentation": write(tmp_path / "aseg.nii", np.full(SHAPE, 24, np.int16)),
+    }
+    holes = read(scan / "chi.nii.gz")
+    holes[9, 9, 6] = np.nan
+    path = write(tmp_path / "holes.nii", holes)
+    refused(tmp_path, "holes.nii: .* NaN", "evaluate", **flags, reference=path)
+    path = write(tmp_path / "empty.nii", np.where(mask(), 0, holes))
+    message = "empty.nii: expected a susceptibility map, got only zeros in the mask"
+    refused(tmp_path, message, "evaluate", **flags, reference=path)
+
+
+def test_file_names_are_one_line(scan, tmp_path):
+    path = write(tmp_path / "a\n\x1b[31mb.nii", read(scan / "tikhonov.nii.gz"))
+    out = evaluate(scan, reconstruction=path).out
+    assert "a??[31mb.nii" in out

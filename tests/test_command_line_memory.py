@@ -30,7 +30,7 @@ def test_inversion_larger_than_memory(flags, tmp_path, memory):
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_network_larger_than_memory(network_flags, tmp_path, memory, precision):
     memory.available = 9e5
-    message = f"18 x 21 x 16 voxels in {precision} needs 0.000968 GB of memory"
+    message = f"18 x 21 x 16 voxels in {precision} needs 0.00102 GB of memory"
     changed = {**network_flags, "precision": precision}
     refused(tmp_path, message, "reconstruct", **changed)
 

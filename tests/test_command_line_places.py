@@ -9,6 +9,7 @@ from tests.command_line import (
     VOXEL_SIZE,
     assert_one_line,
     read,
+    read_json,
     run,
     scan_with_tikhonov,
     succeed,
@@ -71,6 +72,8 @@ def test_voxels_of_which_the_masks_affine_does_not_know(
         output=tmp_path / "map.nii.gz",
     )
     assert ("other than --voxel-size" in result.err) == told
+    assert ("so that it lies nowhere" in result.err) != told
+    assert read_json(tmp_path / "map.json")["Axes"] is None
     header = nibabel.load(tmp_path / "map.nii.gz").header
     assert header.get_zooms() == tuple(np.float32(edges))
     assert (header["sform_code"], header["qform_code"]) == (0, 0)
@@ -98,3 +101,50 @@ def test_a_voxel_size_unlike_the_affines_is_told(scan, tmp_path):
     warning = "its affine has voxels of 1.1 x 0.9 x 1.6 mm, other than --voxel-size"
     assert warning in succeed("reconstruct", **flags, voxel_size="1,1,1").err
     assert succeed("reconstruct", **flags, voxel_size="1.1,0.9,1.601").err == ""
+
+
+def test_voxels_a_little_unlike_the_masks_are_others(scan, tmp_path):
+    succeed(
+        "reconstruct",
+        field=in_matlab(scan / "field.nii.gz", tmp_path),
+        mask=scan / "mask.nii.gz",
+        voxel_size=",".join(f"{1.05 * edge:g}" for edge in VOXEL_SIZE),
+        method="tkd",
+        output=tmp_path / "map.nii",
+    )
+    assert nibabel.load(tmp_path / "map.nii").header["sform_code"] == 0
+
+
+def test_a_simulated_field_lies_where_the_mask_does(scan, tmp_path):
+    chi = without_codes(scan / "chi.nii.gz", tmp_path)
+    image = nibabel.load(chi)
+    data = image.get_fdata(dtype=np.float32)
+    data[0, 0, 0] = np.nan  # outside the mask
+    path = tmp_path / "holes.nii"
+    nibabel.Nifti1Image(data, None, image.header).to_filename(path)
+    result = succeed(
+        "simulate",
+        susceptibility=path,
+        mask=scan / "mask.nii.gz",
+        output=tmp_path / "simulated.nii",
+    )
+    assert "1 voxels outside the mask are NaN" in result.err
+    found, expected = (
+        nibabel.load(name)
+        for name in (tmp_path / "simulated.nii", scan / "field.nii.gz")
+    )
+    np.testing.assert_allclose(found.affine, expected.affine, atol=1e-5)
+    assert relative_error(found.get_fdata(), expected.get_fdata()) < 1e-5
+
+
+@pytest.mark.parametrize("subcommand", ["reconstruct", "simulate"])
+def test_a_wrong_direction_is_told_before_files_are_read(scan, tmp_path, subcommand):
+    first = {"reconstruct": "field", "simulate": "susceptibility"}[subcommand]
+    result = run(
+        subcommand,
+        **{first: tmp_path / "none.nii"},
+        mask=scan / "mask.nii.gz",
+        b0_dir="0,0,0",
+        output=tmp_path / "map.nii",
+    )
+    assert_one_line(result, "--b0-dir: expected")

@@ -148,6 +148,27 @@ def test_more_steps_lower_the_objective(emphasised):
     assert all(b < a for a, b in zip(values, values[1:], strict=False))
 
 
+def test_many_steps_come_to_rest_where_the_weights_are_of_the_emphasised():
+    """(Phi^H Phi + lambda G W^2 G) d = Phi^H (y - Phi z), W^2 = |G d|^(p - 2)."""
+    field, kernel, chi, denoised = layer_inputs()
+    emphasis = random_emphasis(field.shape[1:4]) ** 4  # far from flat
+    penalty = SchattenNorm(0.1, 1.5, dtype="float64")
+    layer = DataConsistency(60, 1e-13, 400, penalty, dtype="float64")
+    solve = tf.function(layer)
+    found = solve(field, kernel, chi, denoised, emphasis=emphasis).susceptibility
+    minded = filter_volume(found - denoised, emphasis)
+    pulled = penalty.lambda_ * penalty(minded) * minded
+    misfit = filter_volume(found, kernel) - field
+    rest = filter_volume(misfit, kernel) + filter_volume(pulled, emphasis)
+    assert tf.norm(rest) < 1e-6 * tf.norm(filter_volume(misfit, kernel))
+    # From there on there is nothing to do.
+    layer = DataConsistency(1, 1e-5, 400, penalty, dtype="float64")
+    again = layer(field, kernel, found, denoised, emphasis=emphasis)
+    assert again.iterations.numpy().tolist() == [0, 0]
+    first = layer(field, kernel, chi, denoised, emphasis=emphasis)
+    assert (first.iterations.numpy() > 2).all()
+
+
 @pytest.mark.parametrize("p", [2.0, 1.4])
 def test_truth_stays_where_the_field_is_known_in_the_mask_only(p):
     _, kernel, chi, _ = layer_inputs()

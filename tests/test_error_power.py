@@ -166,3 +166,14 @@ def test_emphasis_is_the_power_of_errors_over_that_of_a_denoiser(coloured):
 def test_coloured_errors_do_not_pass_for_white_ones():
     white, _ = deviations(*fields((0.001, 0.001), (0.02, 0.01), sources=0.0))
     np.testing.assert_allclose(white, 0.001, rtol=0.6)
+
+
+def test_white_noise_is_read_from_0_4_cycles_a_voxel_on():
+    _, mask, kernel = fields((0.0, 0.0))
+    axes = [np.fft.fftfreq(n) for n in SIZE[:2]] + [np.fft.rfftfreq(SIZE[2])]
+    k = np.sqrt(sum(x**2 for x in np.meshgrid(*axes, indexing="ij")))
+    amplitude = np.where(k < 0.4, 0.0, 0.003 * np.sqrt(mask[0].sum()))
+    residual = np.broadcast_to(amplitude, (2, 1, *k.shape)).astype(complex)
+    errors = error_power(tf.constant(residual), tf.constant(mask), kernel)
+    np.testing.assert_allclose(errors.white, 0.003**2, rtol=1e-6)
+    np.testing.assert_allclose(errors.coloured, LEAST.coloured)

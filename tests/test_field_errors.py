@@ -104,3 +104,26 @@ def test_background_is_of_several_sources():
         for count in ((), (1,))
     ]
     assert np.abs(fields[0] - fields[1]).max() > 0.1
+
+
+def test_the_background_field_depends_on_the_direction_of_b0():
+    fields = [
+        background_field(Drawn(0.5), (12, 12, 12), tf.ones(3), tf.constant(b0))
+        for b0 in ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0))
+    ]
+    assert np.abs(fields[0] - fields[1]).max() > 0.1
+
+
+def test_fibres_change_their_direction_smoothly():
+    added, _, _ = drawn_errors(0.5, whole=True, anisotropy=0.02)
+    assert np.diff(added, axis=0).std() < 0.5 * added.std()
+
+
+@pytest.mark.parametrize("size", [(1, 1, 1), (2, 1, 1)])
+def test_the_smallest_volumes_have_finite_fields(size):
+    ones = tf.ones(size)
+    geometry = tf.constant(VOXEL_SIZE), tf.constant(B0)
+    field = realistic_field(
+        *(0.1 * ones, ones, ones, *geometry), field_simulation.FieldErrors(), seeds()
+    )
+    assert np.isfinite(field).all()

@@ -108,6 +108,7 @@ def test_errors_near_sources_stay_near_sources():
     )
     error = np.abs(field - simulate_field(chi, mask, VOXEL_SIZE, B0)) > 1e-6
     assert error[10, 9, 11]
+    assert error[9:12, 8:11, 10:13].sum() > 20
     far = np.ones(SIZE, bool)
     far[9:12, 8:11, 10:13] = False
     assert not error[far].any()

@@ -91,6 +91,11 @@ def test_few_extreme_voxels_do_not_matter():
     check_units(values, "ppm")
 
 
+def test_a_field_in_tesla_is_refused():
+    with pytest.raises(InputError, match="expected of a brain"):
+        check_units(brain(6e-5), "ppm")
+
+
 def test_zero_field_is_refused():
     with pytest.raises(InputError, match="field.nii: .* 0 everywhere in the mask"):
         check_units(np.zeros(100, np.float32), "ppm", name="field.nii")

@@ -179,3 +179,16 @@ def test_one_susceptibility_in_all_nuclei_has_no_slope():
     chi = np.full(labels.shape, 0.1)
     errors = region_errors(chi, chi, np.ones_like(labels), labels)
     assert np.isnan(errors["dgm_linearity"])
+
+
+def test_qsm_ci_and_a_mask_of_a_part():
+    qsm_ci = pytest.importorskip("qsm_ci.qsm_eval")
+    reconstruction, reference, mask, labels = labelled_maps(1)
+    mask[:, :, 11:] = False
+    expected, _ = qsm_ci.score_arrays(reconstruction, reference, mask, seg=labels)
+    found = region_errors(reconstruction, reference, mask, labels)
+    for name in ("nrmse_tissue", "nrmse_blood", "nrmse_dgm"):
+        assert found[name] == pytest.approx(expected[name], rel=1e-9)
+    # What of a nucleus or a calcification lies outside does not count here.
+    assert found == region_errors(reconstruction, reference, mask, mask * labels)
+    assert found["calc_streak"] != pytest.approx(expected["calc_streak"], rel=1e-3)

@@ -124,6 +124,8 @@ def test_affine_singular(tmp_path, row):
 def test_affine_sheared(tmp_path):
     path = write_nifti(tmp_path / "a.nii", srow_x=[-0.7, 0.1, 0, 0])
     assert "the affine is sheared (cosine of its axes 0.141)" in refused(path)
+    path = write_nifti(tmp_path / "b.nii", srow_x=[-0.7, 0.02, 0, 0])
+    assert "the affine is sheared (cosine of its axes 0.0286)" in refused(path)
 
 
 def test_affine_and_voxel_sizes_disagree(tmp_path):

@@ -138,7 +138,16 @@ def test_feature_maps_get_what_the_solve_leaves():
     left = types.SimpleNamespace(left=lambda: 10**10)
     budget = feature_map_budget((100, 100, 100), left)
     assert budget == pytest.approx(0.8 * 10**10 - 16 * 4 * 10**6)
-    assert memory_needed((100, 100, 100), small_network()) == 40 * 4 * 10**6
+    assert memory_needed((100, 100, 100), small_network()) == 42 * 4 * 10**6
+
+
+def test_channels_and_many_unrolls_take_memory():
+    def volumes(**options):
+        network = SpiNetQSM(filters=4, blocks=1, **options)
+        return memory_needed((100, 100, 100), network) / (4 * 10**6)
+
+    assert (volumes(unrolls=3), volumes(unrolls=20)) == (42, 59)
+    assert (volumes(channels=2), volumes(channels=2, unrolls=5)) == (60, 62)
 
 
 def test_a_memory_limit_and_the_precision_make_the_tiles(monkeypatch):

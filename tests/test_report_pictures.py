@@ -154,3 +154,47 @@ def test_the_grid_of_the_pictures(monkeypatch):
     assert maps[0].shape == turned.shape == (7, 6, 8)
     np.testing.assert_array_equal(maps[0], turned)
     assert tuple(edges) == (2, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("size", "edges", "steps"),
+    [
+        ((512, 512, 512), (1, 1, 1), (1, 1, 1)),  # as it is
+        ((200, 200, 100), (1, 1, 2), (1, 1, 1)),
+        ((512, 512, 40), (0.4, 0.4, 5.0), (2, 2, 1)),
+        ((20, 20, 20), (0.1, 10, 10), (2, 1, 1)),
+    ],
+)
+def test_viewers_of_anisotropic_volumes_stay_small(size, edges, steps):
+    from spinet_tf.slice_viewer import MOST_CUBES, steps_shown
+
+    found = steps_shown(size, np.array(edges))
+    assert tuple(found) == steps
+    if len(set(edges)) > 1:
+        extent = np.prod(np.multiply(size, edges))
+        assert extent / np.min(found * edges) ** 3 <= MOST_CUBES
+
+
+def test_what_a_viewer_is_given(monkeypatch):
+    import nilearn.plotting
+
+    from spinet_tf import slice_viewer as module
+
+    given = {}
+
+    def view_img(image, **options):
+        given.update(options, image=image)
+        return SimpleNamespace(html="<p>viewer</p>")
+
+    monkeypatch.setattr(nilearn.plotting, "view_img", view_img)
+    monkeypatch.setattr(module, "steps_shown", lambda *_: np.array([2, 1, 1]))
+    data = np.arange(60.0).reshape(5, 4, 3)
+    affine = np.diag([0.5, 1.0, 3.0, 1.0])
+    affine[:3, 3] = 7, 8, 9
+    module.slice_viewer("map", data, affine, (2, 1, 1), 0.1)
+    np.testing.assert_array_equal(given["image"].get_fdata(), data[::2])
+    expected = np.diag([1.0, 1.0, 3.0, 1.0])
+    expected[:3, 3] = 7, 8, 9
+    np.testing.assert_array_equal(given["image"].affine, expected)
+    assert given["cut_coords"] == (8.0, 9.0, 12.0)
+    assert (given["resampling_interpolation"], given["vmax"]) == ("nearest", 0.1)

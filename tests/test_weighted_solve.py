@@ -96,6 +96,18 @@ def numerical_gradient(function, point, direction, step=1e-5):
     )
 
 
+def test_residuals_are_relative_to_the_terms_rather_than_to_their_sum():
+    volume, weights, normal, _ = problem("mixed")
+    terms = [Filtered(part * volume, part * spectrum_of(volume)) for part in (1, -0.99)]
+    size = np.sqrt(1 + 0.99**2) / 0.01
+    for tolerance, iterates in ((1.01 / size, False), (0.99 / size, True)):
+        settings = SolverSettings(tolerance, 50)
+        solved = solve_weighted(terms, System(normal, weights), None, settings)
+        assert (solved.iterations.numpy() > 0).all() == iterates
+        if not iterates:
+            np.testing.assert_allclose(solved.relative_residual, 1 / size)
+
+
 def test_second_derivatives_are_refused_rather_than_wrong():
     rhs, weights, normal, initial = problem("mixed", 1)
     guess, weights = first_guess(initial, None), tf.constant(weights)
