@@ -6,7 +6,7 @@ from pathlib import Path
 
 from spinet_tf.errors import InputError
 
-SUFFIX = r"(\.nii|\.nii\.gz|\.mat(:.*)?)$"
+SUFFIX = r"\.(nii|nii\.gz|mat)$"
 
 
 def method_names(paths, labels=None):

@@ -7,7 +7,6 @@ from pathlib import Path
 from spinet_cli.arguments_scan import MASK_THRESHOLD
 from spinet_cli.each_scan import run_each
 from spinet_cli.geometry import check_geometry_flags
-from spinet_cli.method_names import SUFFIX
 from spinet_cli.methods import prepare_method
 from spinet_cli.one_scan import reconstruct_scan
 from spinet_cli.outputs import check_outputs
@@ -15,11 +14,16 @@ from spinet_cli.provenance import check_report_path
 from spinet_cli.scan_task import ScanTask, without_suffix
 from spinet_tf.atomic_write import made_folder
 from spinet_tf.errors import InputError
-from spinet_tf.field_units import UNITS, FieldUnits, ppm_per_unit
+from spinet_tf.field_units import (
+    ECHO_TIMES,
+    FIELD_STRENGTHS,
+    UNITS,
+    FieldUnits,
+    ppm_per_unit,
+)
 from spinet_tf.nifti import NIFTI_SUFFIXES, check_output_path
 from spinet_tf.padding import check_padding
 
-TYPICAL_B0 = 3.0  # T, where only the echo time is told
 GRPC_SCHEMES = ("dns:", "ipv4:", "ipv6:", "unix:", "unix-abstract:", "vsock:")
 
 
@@ -35,8 +39,8 @@ def run(arguments):
     Raises:
         InputError: a flag that cannot be used, or a single scan.
     """
-    check_method_flags(arguments)
     _check_units(arguments)
+    check_method_flags(arguments)
     check_geometry_flags(arguments)
     if len(arguments.field) > 1:
         return _run_several(arguments)
@@ -95,10 +99,14 @@ def check_method_flags(arguments):
     if limit is not None and not 0 < limit < math.inf:
         raise InputError(f"--memory-limit: expected GB > 0, got {limit:g}")
     check_padding(arguments.pad, "--pad")
-    if arguments.b0 is not None:
-        ppm_per_unit("hz", arguments.b0)
-    if arguments.te is not None:
-        ppm_per_unit("rad", arguments.b0 or TYPICAL_B0, arguments.te)
+    for flag, value, (low, high), unit in (
+        ("--b0", arguments.b0, FIELD_STRENGTHS, "Tesla"),
+        ("--te", arguments.te, ECHO_TIMES, "seconds"),
+    ):
+        if value is not None and not low <= value <= high:
+            raise InputError(
+                f"{flag}: expected {low:g} to {high:g} {unit}, got {value:g}"
+            )
     threshold = arguments.mask_threshold
     if threshold is not None and not math.isfinite(threshold):
         raise InputError(f"{MASK_THRESHOLD}: expected a finite number, got {threshold}")
@@ -145,7 +153,9 @@ def _names(fields):
     for field in fields:
         if not field:
             raise InputError("--field: got an empty name")
-        name = re.sub(SUFFIX, "", Path(field).name, flags=re.IGNORECASE)
+        name = re.sub(
+            r"(\.nii|\.nii\.gz|\.mat(:.*)?)$", "", Path(field).name, flags=re.I
+        )
         if name in fields_of:
             raise InputError(
                 f"--field: {fields_of[name]} and {field} have the same name, their "

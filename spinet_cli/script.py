@@ -1,6 +1,7 @@
 """Runs a script with absl flags; what is wrong is told in one line."""
 
 import math
+import re
 import sys
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from spinet_cli.termination import (
 )
 
 FAILED = 1
+DAMAGE = "corrupted|truncated|No such file"
 # What this module adopts is the script's: `--help` lists the flags of the script.
 flags.disclaim_key_flags()
 
@@ -94,10 +96,10 @@ def _run_and_tell(run):
     except FloatingPointError as error:
         _stop(error, FAILED)
     except Exception as error:
-        if not _is_of_a_data_set(error):
+        damage = _damage(error)
+        if damage is None:
             raise
-        reason = error.message.split("\n")[0]
-        _stop(f"a data set is damaged or incomplete: {reason}", BAD_INPUT)
+        _stop(f"a data set is damaged or incomplete: {damage}", BAD_INPUT)
 
 
 def _run_until_asked_to_end(run):
@@ -109,10 +111,14 @@ def _run_until_asked_to_end(run):
         raise
 
 
-def _is_of_a_data_set(error):
+def _damage(error):
+    """What TensorFlow says of a file that is damaged or missing; None of all else."""
     import tensorflow as tf
 
-    return isinstance(error, tf.errors.DataLossError | tf.errors.NotFoundError)
+    if not isinstance(error, tf.errors.DataLossError | tf.errors.NotFoundError):
+        return None
+    lines = error.message.split("\n")
+    return next((line for line in lines if re.search(DAMAGE, line)), None)
 
 
 def _stop(message, exit_code, others=()):

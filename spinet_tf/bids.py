@@ -182,6 +182,16 @@ class BidsTree:
         Raises:
             InputError: if one is not JSON.
         """
+        content, sidecars = {}, self.sidecars_of(image)
+        for path in sidecars:
+            nearer = read_json_object(path)
+            if not nearer.keys().isdisjoint(DIRECTION_KEYS):  # by either name
+                content = {k: v for k, v in content.items() if k not in DIRECTION_KEYS}
+            content |= nearer
+        return content, sidecars[-1] if sidecars else image.path
+
+    def sidecars_of(self, image: BidsFile) -> list[Path]:
+        """The sidecars of an image, the nearest last; see `metadata`."""
         above = [p for p in image.path.parents if p.is_relative_to(self.folder)]
         own = next((p for p in above if (p / DESCRIPTION).exists()), self.folder)
         sidecars = [
@@ -200,13 +210,7 @@ class BidsTree:
             )
         sidecars = [file for file in sidecars if file.path not in outer]
         sidecars.sort(key=lambda file: (len(file.path.parts), len(file.entities)))
-        content = {}
-        for file in sidecars:
-            nearer = read_json_object(file.path)
-            if not nearer.keys().isdisjoint(DIRECTION_KEYS):  # by either name
-                content = {k: v for k, v in content.items() if k not in DIRECTION_KEYS}
-            content |= nearer
-        return content, sidecars[-1].path if sidecars else image.path
+        return [file.path for file in sidecars]
 
     def name(self, path: Path) -> str:
         """A path as seen from the folder."""

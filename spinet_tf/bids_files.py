@@ -37,7 +37,7 @@ def find_files(folder: Path) -> tuple[list[Path], set[tuple[str, str]]]:
             "reading BIDS datasets needs ancpbids: pip install 'spinet-tf[bids]'"
         ) from error
     for path in (folder / DESCRIPTION, *folder.glob(f"derivatives/*/{DESCRIPTION}")):
-        if path.is_file():
+        if os.path.isfile(path):
             read_json_object(path)  # ancpbids would not say which one is damaged
     # A pickle in a dataset would be run.
     options = ancpbids.DatasetOptions(ignore_pickle_file=True)

@@ -31,6 +31,10 @@ LOOKS_LIKE = (
 )
 
 
+FIELD_STRENGTHS = (0.01, 25)  # [T]
+ECHO_TIMES = (1e-5, 1)  # [s]
+
+
 class FieldUnits(NamedTuple):
     """What a local field is measured in.
 
@@ -65,11 +69,11 @@ def ppm_per_unit(units: str, b0: float | None = None, te: float | None = None) -
         raise InputError(f"units: expected one of {', '.join(UNITS)}, got {units!r}")
     if units == "ppm":
         return 1.0
-    _check_in_range(b0, "b0: the field strength", "Tesla", 0.01, 25, units)
+    _check_in_range(b0, "b0: the field strength", "Tesla", *FIELD_STRENGTHS, units)
     hertz_per_ppm = GYROMAGNETIC_RATIO * b0
     if units == "hz":
         return 1 / hertz_per_ppm
-    _check_in_range(te, "te: the echo time", "seconds", 1e-5, 1, units)
+    _check_in_range(te, "te: the echo time", "seconds", *ECHO_TIMES, units)
     return 1 / (2 * math.pi * hertz_per_ppm * te)
 
 

@@ -17,6 +17,7 @@ from spinet_tf.schatten_norm import SMALLEST_P
 FILTERS = 32
 BLOCKS = 8
 CHANNELS = 2
+SMALLEST_LAMBDA = np.finfo(np.float32).tiny  # less would become 0
 
 
 def expected_tensors():
@@ -95,9 +96,10 @@ def _read_checkpoint(path):
     if broken:
         raise InputError(f"{path}: NaN or infinity in tensors: {_listed(broken)}")
     lambda_, p = (tensors[name].item() for name in ("lambda_val", "p"))
-    if lambda_ < np.finfo(np.float32).tiny or not SMALLEST_P <= p <= 2:
+    if not lambda_ >= SMALLEST_LAMBDA or not SMALLEST_P <= p <= 2:
         raise InputError(
-            f"{path}: expected lambda_val > 0 and {SMALLEST_P:g} <= p <= 2, found "
+            f"{path}: expected lambda_val >= {SMALLEST_LAMBDA:.2g} and "
+            f"{SMALLEST_P:g} <= p <= 2, found "
             f"{lambda_:g} and {p:g}"
         )
     variances = [name for name in tensors if name.endswith("running_var")]

@@ -12,19 +12,21 @@ from spinet_tf.page import frame, paragraph
 MOST_CUBES = 256**3  # which take nilearn 2 GB and half a minute
 
 
-def steps_shown(matrix_size, edges):
+def steps_shown(matrix_size, affine):
     """Of how many voxels along each axis the viewer shows one.
 
     Args:
         matrix_size: three integers.
-        edges: float `(3,)`, of a voxel [mm].
+        affine: float `(4, 4)`, voxel indices to scanner coordinates [mm].
 
     Returns:
         int `(3,)`.
     """
+    edges = np.linalg.norm(affine[:3, :3], axis=0)
     if np.allclose(edges, edges[0], rtol=1e-3):
         return np.ones(3, int)
-    finest = np.cbrt(np.prod(np.multiply(matrix_size, edges)) / MOST_CUBES)
+    box = np.abs(affine[:3, :3]) @ matrix_size  # in scanner axes
+    finest = np.cbrt(np.prod(box) / MOST_CUBES)
     return np.maximum(np.ceil(finest / edges), 1).astype(int)
 
 
@@ -51,7 +53,7 @@ def slice_viewer(title, data, affine, centre, window):
             from nilearn.plotting import view_img
     except ImportError:
         return paragraph("The viewer of slices needs nilearn: pip install nilearn")
-    steps = steps_shown(np.shape(data), np.linalg.norm(affine[:3, :3], axis=0))
+    steps = steps_shown(np.shape(data), affine)
     shown = np.asarray(data, np.float32)[tuple(slice(None, None, n) for n in steps)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -75,8 +75,9 @@ def test_no_proxy_is_asked_for_this_machine(stub, monkeypatch):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     address = stub()
     assert RemoteReconstructor(address, timeout=20).version == 1
-    local = address.replace("127.0.0.1", "localhost")
-    assert RemoteReconstructor(local, timeout=20).version == 1
+    for name in ("LocalHost", "dns:///localhost", "ipv4:127.0.0.1"):
+        local = address.replace("127.0.0.1", name)
+        assert RemoteReconstructor(local, timeout=20).version == 1
 
 
 def test_a_request_of_two_gigabytes(stub):

@@ -93,14 +93,6 @@ def test_evaluation_per_region(scan, tmp_path):
     assert "grey matter" in result.out
 
 
-def test_labels_of_another_atlas_are_told(scan, tmp_path):
-    labels = np.full(SHAPE, 24, np.int16)
-    labels[:9] = 10
-    segmentation = write(tmp_path / "aseg.nii", labels)
-    told = "aseg.nii: has labels that the QSM challenges have not, such as 24"
-    assert told in evaluate(scan, segmentation=segmentation).err
-
-
 def test_evaluation_of_the_truth(scan, tmp_path):
     flags = {"reconstruction": scan / "chi.nii.gz", "output_dir": tmp_path}
     result = evaluate(scan, **flags)
@@ -221,13 +213,6 @@ def test_the_picture_is_in_canonical_axes(monkeypatch):
         np.testing.assert_array_equal(volume, turned)
     np.testing.assert_array_equal(seen[3], turned > 9)
     assert tuple(seen[4]) == (2, 1, 3)
-
-
-def test_known_labels_and_those_outside_the_mask_are_no_news(scan, tmp_path):
-    labels = np.where(mask(), 12, 99).astype(np.int16)
-    labels[:9] *= labels[:9] != 12
-    segmentation = write(tmp_path / "labels.nii", labels)
-    assert evaluate(scan, segmentation=segmentation).err == ""
 
 
 def test_what_is_refused_is_told_alone(scan, tmp_path):

@@ -209,4 +209,4 @@ def test_the_loop_goes_on_where_it_was_and_tells_what_keras_does(monkeypatch):
     first = ["reset", 1, (0, 5.0), (1, 6.0), (1, 6.0)]
     second = ["reset", 2, (0, 7.0), (1, 8.0), (2, 8.0)]
     assert happened == [*first, *second, "averaged", "end"]
-    assert last == {"loss": 8.0}
+    assert last.history == {"loss": [6.0, 8.0]}

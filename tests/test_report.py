@@ -8,7 +8,6 @@ import shutil
 import numpy as np
 import pytest
 
-from spinet_tf.model_files import save_model
 from spinet_tf.nifti import read_volume
 from spinet_tf.reconstruction import Reconstruction
 from spinet_tf.report import reconstruction_sections
@@ -29,7 +28,6 @@ from tests.command_line import (
     susceptibility,
     write,
 )
-from tests.networks import perturbed_model
 from tests.web_page import HOSTILE, open_page
 
 
@@ -159,43 +157,6 @@ def test_report_of_an_evaluation(scan, evaluated):
     assert int(page.row("grey matter")[0]) == grey["voxels"]
     assert f"Evaluation of chi{HOSTILE}" in page.text
     assert (len(page.frames), len(page.sources)) == (3, 2)
-
-
-def test_an_evaluation_tells_its_files_and_what_was_odd(scan, evaluated, tmp_path):
-    for name in ("chi.nii.gz", "mask.nii.gz", "labels.nii", f"chi{HOSTILE}"):
-        path = str(scan / name)
-        assert evaluated.row(path) == [path, str((scan / name).stat().st_size)]
-    holes = susceptibility()
-    holes[9, 9, 6] = np.nan
-    report = tmp_path / "holes.html"
-    succeed(
-        "evaluate",
-        reconstruction=write(tmp_path / "holes.nii", holes),
-        reference=scan / "chi.nii.gz",
-        mask=scan / "mask.nii.gz",
-        report=report,
-    )
-    assert "holes.nii: 1 voxels inside the mask are NaN" in open_page(report).text
-
-
-def test_the_reference_region_and_the_residual_of_a_complex_network(scan, tmp_path):
-    """With D(0) = 1/3 a map's mean has a field, too."""
-    model = perturbed_model(dc_value=1 / 3)
-    save_model(model, tmp_path / "model.keras")
-    region = write(tmp_path / "region.nii", mask().astype(np.uint8))
-    succeed(
-        "reconstruct",
-        field=scan / "field.nii.gz",
-        mask=scan / "mask.nii.gz",
-        model=tmp_path / "model.keras",
-        reference=region,
-        output=tmp_path / "map.nii",
-        report=tmp_path / "map.html",
-    )
-    page, sidecar = open_page(tmp_path / "map.html"), read_json(tmp_path / "map.json")
-    assert page.row(str(region))[0] == str(region)
-    told = re.search(r"over that of the field is ([0-9.]+)\. ", page.text)[1]
-    assert float(told) == pytest.approx(sidecar["DataConsistencyError"], abs=1e-4)
 
 
 def test_report_without_a_folder_or_a_segmentation(scan, tmp_path):

@@ -168,11 +168,23 @@ def test_the_grid_of_the_pictures(monkeypatch):
 def test_viewers_of_anisotropic_volumes_stay_small(size, edges, steps):
     from spinet_tf.slice_viewer import MOST_CUBES, steps_shown
 
-    found = steps_shown(size, np.array(edges))
+    found = steps_shown(size, np.diag([*edges, 1.0]))
     assert tuple(found) == steps
     if len(set(edges)) > 1:
         extent = np.prod(np.multiply(size, edges))
         assert extent / np.min(found * edges) ** 3 <= MOST_CUBES
+
+
+def test_the_box_around_an_oblique_volume_counts():
+    from spinet_tf.slice_viewer import steps_shown
+
+    cosine, sine = np.cos(0.5), np.sin(0.5)
+    about_x = [[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]]
+    turned = np.eye(4)
+    turned[:3, :3] = np.array(about_x) * (0.4, 0.4, 5.0)
+    straight = np.diag([0.4, 0.4, 5.0, 1])
+    assert tuple(steps_shown((512, 512, 4), straight)) == (1, 1, 1)
+    assert tuple(steps_shown((512, 512, 4), turned)) == (2, 2, 1)
 
 
 def test_what_a_viewer_is_given(monkeypatch):

@@ -1,13 +1,8 @@
 """`spinet-qsm serve` and its client as their users run them."""
 
 import concurrent.futures
-import os
 import re
-import signal
 import socket
-import subprocess
-import sys
-import time
 
 import grpc
 import numpy as np
@@ -24,11 +19,7 @@ from tensorflow_serving.apis import get_model_metadata_pb2
 from spinet_tf.errors import InputError
 from spinet_tf.serving.client import RemoteReconstructor
 from tests import command_line
-from tests.conftest import ROOT
 from tests.served import (
-    export_small_model,
-    predict,
-    predict_request,
     request,
     server_process,
 )
@@ -57,25 +48,6 @@ def address(exported):
 
 
 METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
-
-
-def test_a_server_that_is_asked_to_end_twice_answers_first(exported):
-    with (
-        server_process(exported[1].parent) as (process, address),
-        concurrent.futures.ThreadPoolExecutor(1) as pool,
-    ):
-        message = predict_request(request((40, 40, 40)))
-        predict(address, message)
-        start = time.monotonic()
-        predict(address, message)
-        seconds = time.monotonic() - start
-        answer = pool.submit(predict, address, message)
-        time.sleep(seconds / 3)
-        for _ in range(2):
-            process.send_signal(signal.SIGINT)
-            time.sleep(0.2)
-        assert answer.result(timeout=60).outputs
-        assert process.wait(timeout=30) == 0
 
 
 class Flaky(grpc.GenericRpcHandler):
@@ -228,27 +200,3 @@ def test_serve_refuses_a_port_in_use(address, exported):
     message = refused("serve", f"--model-dir={exported[1].parent}", f"--port={port}")
     expected = f"127.0.0.1:{port}: cannot be listened on, Address already in use\n"
     assert message == f"spinet-qsm: error: {expected}"
-
-
-def test_ends_at_a_signal_that_another_thread_takes(tmp_path):
-    code = """
-import signal, threading, time
-threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
-signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-from spinet_cli.main import main
-main()
-"""
-    export_small_model(tmp_path)
-    with subprocess.Popen(
-        [sys.executable, "-c", code, "serve", f"--model_dir={tmp_path}", "--port=0"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        # Any value keeps the program from restarting, which would end the thread.
-        env={**os.environ, "GLIBC_TUNABLES": "glibc.malloc.hugetlb=0"},
-    ) as process:
-        try:
-            assert process.stdout.readline().startswith(b"serving")
-            process.terminate()
-            assert process.wait(timeout=60) == 0
-        finally:
-            process.kill()

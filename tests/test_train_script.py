@@ -126,9 +126,14 @@ def test_nobody_reads_the_help():
     ("error", "exit_code", "message"),
     [
         ("FloatingPointError('the loss')", 1, "the loss"),
+        ("tf.errors.NotFoundError(None, None, 'No algorithm')", 1, "No algorithm"),
         (
             "tf.errors.DataLossError(None, None, 'truncated record')",
             *(2, "a data set is damaged or incomplete: truncated record"),
+        ),
+        (  # as Keras tells it
+            r"tf.errors.DataLossError(None, None, 'Graph execution\n\ncorrupted at 3')",
+            *(2, "a data set is damaged or incomplete: corrupted at 3"),
         ),
         (
             "tf.errors.NotFoundError(None, None, 'x; No such file')",
@@ -151,7 +156,8 @@ def test_errors_of_libraries(error, exit_code, message):
         timeout=120,
     )
     assert result.returncode == exit_code
-    assert result.stderr.splitlines()[-1] == f"-c: error: {message}"
+    assert result.stderr.splitlines()[-1].endswith(f": {message}")
+    assert ("Traceback" in result.stderr) == ("No algorithm" in message)
 
 
 def test_a_full_disk_behind_the_output():

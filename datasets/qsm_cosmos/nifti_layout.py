@@ -43,10 +43,10 @@ class NiftiScan:
         content, source = self.tree.metadata(self.field)
         sidecar = parse_sidecar(content, source)
         others = self._others_of(map_path)
-        if others and not self._has_own_direction(source, others):
+        if others and not self._has_own_direction(others):
             raise InputError(
-                f"{source}: expected B0Direction in a sidecar of this field alone:"
-                f" several are registered to {map_path.name}, of which an affine or a"
+                f"{source}: expected B0Direction in a sidecar of its own: several local"
+                f" fields are registered to {map_path.name}, of which their affine or a"
                 " sidecar of all tells one direction only"
             )
         field, chi = read_volume(self.field.path), read_volume(map_path)
@@ -75,12 +75,16 @@ class NiftiScan:
             and self._map_of(field) == map_path
         ]
 
-    def _has_own_direction(self, source: Path, others: list[BidsFile]) -> bool:
-        """Whether the nearest sidecar tells the direction, of this field alone."""
-        if source == self.field.path:
-            return False
-        tells = not read_json_object(source).keys().isdisjoint(DIRECTION_KEYS)
-        return tells and all(self.tree.metadata(o)[1] != source for o in others)
+    def _has_own_direction(self, others: list[BidsFile]) -> bool:
+        """Whether the sidecar that tells the direction is of this field alone."""
+        telling = [
+            path
+            for path in self.tree.sidecars_of(self.field)
+            if not read_json_object(path).keys().isdisjoint(DIRECTION_KEYS)
+        ]
+        return bool(telling) and not any(
+            telling[-1] in self.tree.sidecars_of(other) for other in others
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -141,6 +141,12 @@ def test_a_direction_of_all_is_none_of_each(folder):
     for run in (1, 2):
         (files / f"sub-01_run-{run}_desc-local_fieldmap.json").write_text("{}")
     assert len(refused(folder)) == 2
+    for run in (1, 2):  # of each alone, if not the nearest
+        path = files / f"sub-01_run-{run}_fieldmap.json"
+        path.write_text(f'{{"B0Direction": [0, {run}, 1]}}')
+    scans = open_folder(folder, (1, 1, 1), (0, 0, 1)).scans("sub-01")
+    directions = [scan.read().b0_direction for scan in scans]
+    assert [round(y / z, 3) for _, y, z in directions] == [1, 2]
 
 
 def test_files_in_doubt_are_refused(folder):

@@ -1,6 +1,7 @@
 """Reconstructs on a model server, by TF-Serving's protocol over gRPC."""
 
 import json
+import re
 
 import grpc
 import tensorflow as tf
@@ -19,7 +20,7 @@ from spinet_tf.serving.signatures import (
 )
 
 UNLIMITED = -1
-LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+LOOPBACK = r"(dns:/*|ipv4:|ipv6:)?(localhost|127(\.\d+){3}|\[::1\]):\d+"
 LARGEST_REQUEST = 2**31 - 2**20  # protobuf's limit, and names
 RETRY_BUFFER = 2**30  # a request larger than it would not be sent a second time
 RETRIES = {
@@ -80,7 +81,7 @@ class RemoteReconstructor(Answering):
             ("grpc.per_rpc_retry_buffer_size", RETRY_BUFFER),
             ("grpc.service_config", json.dumps(RETRIES)),
         ]
-        if address.rpartition(":")[0] in LOOPBACK:  # which no proxy leads to
+        if re.fullmatch(LOOPBACK, address, re.IGNORECASE):  # no proxy leads there
             options.append(("grpc.enable_http_proxy", 0))
         self._security = "without TLS" if tls_ca is None else "with TLS"
         if tls_ca is not None:
