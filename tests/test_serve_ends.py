@@ -28,7 +28,7 @@ def interruptible():
 
 
 def test_a_server_that_is_asked_to_end_twice_answers_first(tmp_path, interruptible):
-    export_small_model(tmp_path, filters=96, blocks=4)  # which takes seconds
+    export_small_model(tmp_path, filters=64, blocks=4)  # which takes a second
     with (
         server_process(tmp_path) as (process, address),
         concurrent.futures.ThreadPoolExecutor(1) as pool,
