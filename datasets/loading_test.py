@@ -1,6 +1,7 @@
 """Data sets are built once, and known by what they were built from."""
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -36,6 +37,13 @@ def test_a_data_set_of_scans(tmp_path):
     shutil.move(scans, moved)
     assert len(load_dataset(NAME, moved / "data", "train", moved)) == 2
     (moved / "notes.json").write_text("{}")
+    # A record that was written when more counted.
+    (record,) = (moved / "data").rglob("scans.json")
+    written = record.read_text()
+    more = {**json.loads(written), "sub-01/anat/sub-01_T1w.nii.gz": [1, 2]}
+    record.write_text(json.dumps(more))
+    assert len(load_dataset(NAME, moved / "data", "train", moved)) == 2
+    record.write_text(written)
     (changed,) = moved.glob("sub-01/anat/*_mask.nii.gz")
     os.utime(changed, (0, 0))
     assert len(load_dataset(NAME, moved / "data", "train", moved)) == 2

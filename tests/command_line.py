@@ -113,6 +113,19 @@ def scan_with_tikhonov(tmp_path_factory):
     return folder
 
 
+def evaluate(scan, **flags):
+    """Run `evaluate` on what `scan_with_tikhonov` made; flags may replace its files."""
+    return succeed(
+        "evaluate",
+        **{
+            "reconstruction": scan / "tikhonov.nii.gz",
+            "reference": scan / "chi.nii.gz",
+            "mask": scan / "mask.nii.gz",
+            **flags,
+        },
+    )
+
+
 def write_model(path):
     """A small network with random weights."""
     keras.utils.set_random_seed(1)

@@ -10,6 +10,7 @@ from spinet_cli.main import main
 from tests.command_line import (
     PNG,
     SHAPE,
+    evaluate,
     listing,
     mask,
     oblique_affine,
@@ -26,18 +27,6 @@ from tests.command_line import (
 @pytest.fixture(scope="module")
 def scan(tmp_path_factory):
     return scan_with_tikhonov(tmp_path_factory)
-
-
-def evaluate(scan, **flags):
-    return succeed(
-        "evaluate",
-        **{
-            "reconstruction": scan / "tikhonov.nii.gz",
-            "reference": scan / "chi.nii.gz",
-            "mask": scan / "mask.nii.gz",
-            **flags,
-        },
-    )
 
 
 def test_evaluation(scan, tmp_path):

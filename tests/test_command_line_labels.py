@@ -3,19 +3,12 @@
 import numpy as np
 import pytest
 
-from tests.command_line import SHAPE, mask, scan_with_tikhonov, succeed, write
+from tests.command_line import SHAPE, evaluate, mask, scan_with_tikhonov, write
 
 
 @pytest.fixture(scope="module")
 def scan(tmp_path_factory):
     return scan_with_tikhonov(tmp_path_factory)
-
-
-def evaluate(scan, **flags):
-    files = {"reference": scan / "chi.nii.gz", "mask": scan / "mask.nii.gz"}
-    return succeed(
-        "evaluate", reconstruction=scan / "tikhonov.nii.gz", **files, **flags
-    )
 
 
 def test_known_labels_and_those_outside_the_mask_are_no_news(scan, tmp_path):

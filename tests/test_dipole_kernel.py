@@ -122,3 +122,11 @@ def test_b0_may_be_a_variable():
     with tf.GradientTape() as tape:
         kernel = dipole_kernel((5, 6, 7), [[1.0, 1, 2]], b0)
     assert np.abs(tape.gradient(kernel, b0)).max() > 0
+
+
+def test_float64_kernels_hold_no_float32_numbers():
+    voxel_size, b0 = np.ones((1, 3)), [[0.1, 0.2, 0.7]]
+    kernel = dipole_kernel((6, 5, 8), voxel_size, b0, 1 / 3).numpy()
+    assert kernel[0, 0, 0, 0] == 1 / 3
+    of_an_array = dipole_kernel((6, 5, 8), voxel_size, np.array(b0), 1 / 3)
+    np.testing.assert_allclose(kernel, of_an_array, rtol=0, atol=1e-15)

@@ -224,3 +224,13 @@ def relative_difference(x, reference):
 def test_rounding_of_a_voxel_size_adds_no_voxel():
     edge = float(np.float32(0.7))  # a little less than 0.7
     assert PaddedGrid((8, 8, 8), (edge,) * 3, 7.0).size == (28, 28, 28)
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (8,), (7, 8, 8)])
+def test_a_field_of_another_shape_than_its_mask(shape):
+    geometry = (1.0, 1.0, 1.0), (0.0, 0.0, 1.0)
+    solve = functools.partial(reconstruct_classical, tikhonov)
+    with pytest.raises(InputError, match="expected the (shape|axes)"):
+        reconstruct_padded(
+            solve, 2, True, np.ones(shape, "f4"), np.ones((8, 8, 8)), *geometry
+        )

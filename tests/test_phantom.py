@@ -108,6 +108,7 @@ def test_is_frozen(head):
         (((40, 40, 40), (1, 0, 1)), r"voxel size: .*got \(1, 0, 1\)"),
         (((40, 40, 40), (1, 1, np.inf)), r"voxel size: .*got \(1, 1, inf\)"),
         (((40, 40, 40), (1, 1, np.nan)), r"voxel size: .*got \(1, 1, nan\)"),
+        (((8, 8, 8), (1, 1, 100)), r"voxel size: no voxel .*got \(1, 1, 100\)"),
     ],
 )
 def test_wrong_input_is_named(arguments, message):

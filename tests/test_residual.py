@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
 
+from spinet_tf.classical import tikhonov
 from spinet_tf.errors import InputError
+from spinet_tf.reconstruct import Reconstructor, reconstruct_classical
 from spinet_tf.reconstruction import data_consistency_error
 from spinet_tf.residual import field_residual
 from tests.command_line import mask, read, read_json, succeed, write_model, write_scan
+from tests.networks import small_model
 
 
 def test_residual_is_that_of_the_sidecar(tmp_path):
@@ -61,3 +64,23 @@ def test_residual_is_float32_whatever_the_field_is():
     residual = field_residual(volume, volume.tolist(), volume, (1, 1, 1), (0, 0, 1))
     assert residual.dtype == np.float32
     np.testing.assert_allclose(residual, -1, atol=1e-6)  # D(0) = 0
+
+
+def test_a_direction_longer_than_float32_holds():
+    chi = np.random.default_rng(0).standard_normal((4, 5, 6)).astype(np.float32)
+    ones = np.ones(chi.shape, np.float32)
+    long, unit = (
+        field_residual(chi, ones, ones, (1, 1, 1), (0, 0, length))
+        for length in (1e39, 1)
+    )
+    np.testing.assert_array_equal(long, unit)
+    long, unit = (
+        reconstruct_classical(tikhonov, chi, ones, (1, 1, 1), (0, 0, length))
+        for length in (1e39, 1)
+    )
+    np.testing.assert_array_equal(long.susceptibility, unit.susceptibility)
+    network = Reconstructor(small_model(unrolls=1))
+    long, unit = (
+        network(0.01 * chi, ones, (1, 1, 1), (0, 0, length)) for length in (1e39, 1)
+    )
+    np.testing.assert_array_equal(long.susceptibility, unit.susceptibility)
