@@ -36,17 +36,23 @@ def load_dataset(
 
     Raises:
         InputError: no such data set, configuration or split, nothing in it, or not
-            what training needs, or it was built from other scans, or cannot be
-            written.
+            what training needs, or it was built from other scans, or is damaged, or
+            cannot be written.
     """
     import tensorflow_datasets as tfds
+    from google.protobuf import json_format
 
     from spinet_tf.errors import InputError
 
-    if _is_built(name):
-        builder = tfds.builder_from_directory(name)
-    else:
-        builder = _prepared(name, data_dir, scans_dir)
+    try:
+        if _is_built(name):
+            builder = tfds.builder_from_directory(name)
+        else:
+            builder = _prepared(name, data_dir, scans_dir)
+    except (json_format.ParseError, json.JSONDecodeError) as error:
+        raise InputError(
+            f"data set {name}: its description or record is damaged, {error}"
+        ) from error
     if measured_fields and builder.name == "qsm_cosmos" and builder.version < "1.1.0":
         raise InputError(
             f"measured_fields: data set {name}: expected version 1.1.0 or later, got"

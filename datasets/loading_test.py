@@ -213,3 +213,17 @@ def test_patches_of_an_earlier_version_are_not_for_measured_fields(tmp_path):
     assert len(load_dataset(folder, tmp_path, "train")) == 2
     with pytest.raises(InputError, match=r"version 1\.1\.0 or later, got 1\.0\.0"):
         load_dataset(folder, tmp_path, "train", measured_fields=True)
+
+
+@pytest.mark.parametrize("name", ["dataset_info.json", "scans.json"])
+def test_a_damaged_description_or_record(tmp_path, name):
+    scans, data = tmp_path / "scans", tmp_path / "data"
+    shutil.copytree(dummy_data_generation.FOLDER, scans)
+    load_dataset(NAME, data, "train", scans)
+    (path,) = data.rglob(name)
+    path.write_text(path.read_text()[:20])
+    with pytest.raises(InputError, match=f"data set {NAME}: .* is damaged"):
+        load_dataset(NAME, data, "train", scans)
+    if name == "dataset_info.json":
+        with pytest.raises(InputError, match=f"data set {path.parent}: .* is damaged"):
+            load_dataset(str(path.parent), data, "train")
