@@ -3,7 +3,9 @@
 On the cone where D(k) = 0 a field holds nothing of the susceptibility, and what is
 there is error. In scans it is white noise, and at lower frequencies something that
 grows as they fall, about as 1/|k|^3 in power: what the dipole model does not explain
-and what background removal has left.
+and what background removal has left. Where more is left, or phases were combined badly,
+the field has smooth errors too, which grow faster still and are of the lowest
+frequencies only.
 """
 
 from typing import NamedTuple
@@ -15,29 +17,34 @@ from spinet_tf.fourier import matrix_size_of
 
 LARGEST_D = 0.08
 # In cycles a voxel; none is one of a grid's frequencies, which rounding could move.
+LOWEST = (0.0199, 0.0401)
 MIDDLE = (0.0997, 0.2003)
 HIGHEST = (0.3997, 1.0)
-MIDDLE_FREQUENCY = 0.15  # cycles a voxel, where the two have the power they are told by
+# In cycles a voxel, where errors have the power they are told by.
+SMOOTH_FREQUENCY = 0.03
+MIDDLE_FREQUENCY = 0.15
 LOWEST_FREQUENCY = 0.02  # cycles a voxel, under which powers grow no more
 REFERENCE_DEVIATION = 0.01  # ppm, of coloured errors for which G is 1
 
 
 class ErrorPower(NamedTuple):
-    """Power of a field's errors a voxel, white + coloured (0.15 / |k|)^3.
+    """Power of errors, white + coloured (0.15 / |k|)^3 + smooth (0.03 / |k|)^6.
 
     Attributes:
-        white: float `(batch,)` [ppm^2].
-        coloured: float `(batch,)` [ppm^2].
+        white: float `(batch,)` [ppm^2], a voxel.
+        coloured: like `white`.
+        smooth: like `white`.
     """
 
     white: tf.Tensor
     coloured: tf.Tensor
+    smooth: tf.Tensor
 
 
 # There always is some error, and where there seems to be more, as with phase wraps left
 # in a field, it is not everywhere.
-LEAST = ErrorPower(0.0001**2, 0.0005**2)
-MOST = ErrorPower(0.01**2, 0.03**2)
+LEAST = ErrorPower(0.0001**2, 0.0005**2, 0.0)
+MOST = ErrorPower(0.01**2, 0.03**2, 0.3**2)
 
 
 def squared_frequencies(matrix_size, kernel):
@@ -78,6 +85,21 @@ def cubed_frequencies(matrix_size, kernel):
     return squared * tf.sqrt(squared)
 
 
+def smooth_power(matrix_size, kernel):
+    """(0.03 / |k|)^6 over a half spectrum, with 0.02^2 added to both squares.
+
+    Args:
+        matrix_size: int `(3,)`.
+        kernel: float `(batch, x, y, z // 2 + 1)`, half spectrum of D.
+
+    Returns:
+        float > 0 `(x, y, z // 2 + 1)`.
+    """
+    squared = squared_frequencies(matrix_size, kernel) + LOWEST_FREQUENCY**2
+    ratio = (SMOOTH_FREQUENCY**2 + LOWEST_FREQUENCY**2) / squared
+    return ratio * tf.square(ratio)
+
+
 def error_power(residual, window, kernel):
     """The errors of fields, from what an estimate leaves unexplained of them.
 
@@ -100,22 +122,27 @@ def error_power(residual, window, kernel):
     squared = squared_frequencies(matrix_size, kernel)
     coloured = 1 / cubed_frequencies(matrix_size, kernel)
 
-    def means(band):
-        """Of the power, and of what a coloured error of power 1 has."""
+    def means(band, *spectra):
         low, high = band
         chosen = (squared >= low**2) & (squared < high**2)
         weights = on_cone * tf.cast(chosen, window.dtype)
         total = tf.reduce_sum(weights, axis=(1, 2, 3))
         return [
             tf.math.divide_no_nan(tf.reduce_sum(weights * x, axis=(1, 2, 3)), total)
-            for x in (power, coloured)
+            for x in spectra
         ]
 
-    (middle, of_middle), (highest, of_highest) = means(MIDDLE), means(HIGHEST)
+    middle, of_middle = means(MIDDLE, power, coloured)
+    highest, of_highest = means(HIGHEST, power, coloured)
     # Small volumes may have nothing in a band.
     excess = tf.maximum(of_middle - of_highest, 0)
     strength = tf.math.divide_no_nan(tf.maximum(middle - highest, 0), excess)
-    found = ErrorPower(highest - strength * of_highest, strength)
+    white = highest - strength * of_highest
+    lowest, of_lowest, of_smooth = means(
+        LOWEST, power, coloured, smooth_power(matrix_size, kernel)
+    )
+    rest = tf.maximum(lowest - white - strength * of_lowest, 0)
+    found = ErrorPower(white, strength, tf.math.divide_no_nan(rest, of_smooth))
     return ErrorPower(
         *map(tf.clip_by_value, (part / voxels for part in found), LEAST, MOST)
     )
@@ -136,6 +163,7 @@ def penalty_emphasis(errors, matrix_size, kernel):
     Returns:
         G, float > 0 `(batch, x, y, z // 2 + 1)`, half spectrum.
     """
-    white, coloured = (power[:, None, None, None] for power in errors)
+    white, coloured, smooth = (power[:, None, None, None] for power in errors)
     cubed = cubed_frequencies(matrix_size, kernel)
-    return tf.sqrt(white * cubed + coloured) / REFERENCE_DEVIATION
+    steep = white + smooth * smooth_power(matrix_size, kernel)
+    return tf.sqrt(steep * cubed + coloured) / REFERENCE_DEVIATION

@@ -13,6 +13,7 @@ from spinet_tf.error_power import (
     cubed_frequencies,
     error_power,
     penalty_emphasis,
+    smooth_power,
 )
 from spinet_tf.schatten_norm import SchattenNorm
 from tests.grids import geometry, random_volume
@@ -22,8 +23,10 @@ from tests.test_data_consistency import half_masks, layer_inputs
 def adaptive_inputs():
     """`layer_inputs` on a grid that has frequencies in all bands, and masks."""
     rng = np.random.default_rng(4)
-    size = (16, 21, 18)
+    size = (36, 37, 38)
     _, voxel_sizes, b0 = geometry("mixed", np.float64)
+    # Of 3 and 2 mm next to none of the lowest frequencies is on the cone.
+    voxel_sizes[0, 2], voxel_sizes[1, 0] = 1.2, 1.5
     field, chi, denoised = (
         tf.constant(0.05 * random_volume(rng, size, 1, dtype=np.float64))
         for _ in range(3)
@@ -35,9 +38,14 @@ def adaptive_inputs():
 def inputs_of_weak_errors():
     """`adaptive_inputs` whose errors lie within the bounds of `ErrorPower`."""
     field, kernel, chi, denoised, mask = adaptive_inputs()
-    white, coloured = 0.1 * chi[..., ::-1, :], 0.2 * chi[:, ::-1]
-    amplitude = tf.math.rsqrt(cubed_frequencies(field.shape[1:4], kernel))
-    field = mask * (white + filter_volume(coloured, amplitude[tf.newaxis]))
+    white, coloured, smooth = 0.1 * chi[..., ::-1, :], 0.2 * chi[:, ::-1], 3 * chi
+    size = field.shape[1:4]
+    amplitude = 1 / tf.sqrt(cubed_frequencies(size, kernel))[tf.newaxis]
+    field = mask * (
+        white
+        + filter_volume(coloured, amplitude)
+        + filter_volume(smooth, tf.sqrt(smooth_power(size, kernel))[tf.newaxis])
+    )
     return field, kernel, 0.1 * chi, 0.1 * denoised, mask
 
 
