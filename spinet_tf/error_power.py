@@ -141,7 +141,8 @@ def error_power(residual, window, kernel):
     lowest, of_lowest, of_smooth = means(
         LOWEST, power, coloured, smooth_power(matrix_size, kernel)
     )
-    rest = tf.maximum(lowest - white - strength * of_lowest, 0)
+    # A field has few of the lowest frequencies, and chance may double their power.
+    rest = tf.maximum(lowest - white - 2 * strength * of_lowest, 0)
     found = ErrorPower(white, strength, tf.math.divide_no_nan(rest, of_smooth))
     return ErrorPower(
         *map(tf.clip_by_value, (part / voxels for part in found), LEAST, MOST)

@@ -38,7 +38,7 @@ def adaptive_inputs():
 def inputs_of_weak_errors():
     """`adaptive_inputs` whose errors lie within the bounds of `ErrorPower`."""
     field, kernel, chi, denoised, mask = adaptive_inputs()
-    white, coloured, smooth = 0.1 * chi[..., ::-1, :], 0.2 * chi[:, ::-1], 3 * chi
+    white, coloured, smooth = 0.1 * chi[..., ::-1, :], 0.1 * chi[:, ::-1], 3 * denoised
     size = field.shape[1:4]
     amplitude = 1 / tf.sqrt(cubed_frequencies(size, kernel))[tf.newaxis]
     field = mask * (

@@ -91,9 +91,7 @@ def test_finds_the_coloured_noise_of_each_field_of_a_batch(coloured):
 def test_finds_the_smooth_errors_of_each_field_of_a_batch(smooth):
     """A mean of several fields, for each has few of the lowest frequencies."""
     found = [
-        deviations(
-            *fields((0.001, 0.001), (0.002, 0.002), seed, sources=0.0, smooth=smooth)
-        )
+        deviations(*fields((0.001, 0.001), (0.0005, 0.0005), seed, 0.0, smooth))
         for seed in range(8)
     ]
     _, _, mean = np.sqrt(np.mean(np.square(found), axis=0))
@@ -210,3 +208,19 @@ def test_white_noise_is_read_from_0_4_cycles_a_voxel_on():
     errors = error_power(tf.constant(residual), tf.constant(mask), kernel)
     np.testing.assert_allclose(errors.white, 0.003**2, rtol=1e-6)
     np.testing.assert_allclose(errors.coloured, LEAST.coloured)
+
+
+def test_what_chance_makes_of_coloured_errors_is_no_smooth_one():
+    _, mask, kernel = fields((0.0, 0.0))
+    axes = [np.fft.fftfreq(n) for n in SIZE[:2]] + [np.fft.rfftfreq(SIZE[2])]
+    k = np.sqrt(sum(x**2 for x in np.meshgrid(*axes, indexing="ij")))
+
+    def smooth(times):
+        power = 0.003**2 * mask[0].sum() / cubed_frequencies(SIZE, kernel).numpy()
+        power = np.where(k < 0.05, times * power, power)
+        residual = np.broadcast_to(np.sqrt(power), (2, 1, *k.shape)).astype(complex)
+        return error_power(tf.constant(residual), tf.constant(mask), kernel).smooth
+
+    np.testing.assert_allclose(smooth(1.9), 0)
+    assert (smooth(3).numpy() > 0.01**2).all()
+    np.testing.assert_allclose(smooth(4), 2 * smooth(3), rtol=0.01)
