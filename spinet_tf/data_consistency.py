@@ -14,8 +14,9 @@ W^2 = |chi - z|^(p - 2) carries no factor p/2, so that for p < 2 the steps minim
 With an emphasis G, a real filter, the penalty is lambda ||G (chi - z)||_p^p, the system
 has G W^2 G in place of W^2, and W^2 = |G (chi - z)|^(p - 2).
 
-A local field is known inside the mask only. Taken as zero outside, as published, it
-contradicts the susceptibility inside, and the map's lowest frequencies suffer. With a
+A local field is known inside the mask only. Taken as it is outside, as published, where
+background removal mostly leaves zeros, it contradicts the susceptibility inside, and
+the map's lowest frequencies suffer. With a
 mask given, each step fills in what is unknown from an estimate x: the right side has
 Phi^H (mask y + (1 - mask) Phi mask x) in place of Phi^H y, and the system stays as it
 is. x is z in the first step and the step before's chi in the others; without the mask

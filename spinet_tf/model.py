@@ -39,7 +39,8 @@ class SpiNetQSM(keras.Model):
         filters: int, of the CNN N_w. Defaults to 32.
         blocks: int, residual blocks of N_w. Defaults to 8.
         dropout: float in [0, 1), in N_w. Defaults to 0.
-        batch_norm: bool; False is the folded form for inference. Defaults to True.
+        batch_norm: bool; without, each convolution has a bias, which is also what it is
+            folded into for inference. Defaults to True.
         chi_mean: float [ppm], mean of the training susceptibility, which normalises
             what N_w sees. Defaults to 0.
         chi_std: float > 0 [ppm], its standard deviation. Defaults to 0.03.
