@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 
 from spinet_cli.arguments_scan import MASK_THRESHOLD
+from spinet_cli.field_beside import warn_of_sidecar
 from spinet_cli.geometry import place_and_resolve
 from spinet_cli.outputs import check_outputs
 from spinet_cli.provenance import recorded_warnings
@@ -79,6 +80,8 @@ def read_scan(task, unrolls=0):
         task.flags.reference, field, mask, threshold, MASK_THRESHOLD
     )
     field, *geometry = place_and_resolve(task.flags, field, mask, task.b0_direction)
+    if task.bids is None:  # there the sidecars are used
+        warn_of_sidecar(task, geometry[1])
     return Scan(dataclasses.replace(field, data=ppm), mask, *geometry, reference)
 
 

@@ -84,7 +84,7 @@ def parse_sidecar(content: dict, path: Path, default: FieldUnits = PPM) -> Field
         told = str(error).replace("b0: ", "MagneticFieldStrength, ", 1)
         told = told.replace("te: ", "EchoTime, ", 1)
         raise InputError(f"{path}: {told}") from error
-    return FieldSidecar(_direction(content, path), units)
+    return FieldSidecar(direction_in(content, path), units)
 
 
 def _number(content: dict, key: str, path: Path, default: float | None) -> float | None:
@@ -113,7 +113,19 @@ def _shortened(value: object) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]} ..."
 
 
-def _direction(content: dict, path: Path) -> tuple[float, float, float] | None:
+def direction_in(content: dict, path: Path) -> tuple[float, float, float] | None:
+    """The B0 direction that the metadata of a local field tell.
+
+    Args:
+        content: the metadata.
+        path: where they come from, for messages.
+
+    Returns:
+        Unit vector in voxel axes; None if they tell none.
+
+    Raises:
+        InputError: if it is not three numbers, or has no length.
+    """
     key = next((key for key in DIRECTION_KEYS if key in content), None)
     if key is None:
         return None
