@@ -74,7 +74,8 @@ def place_and_resolve(arguments, volume, mask, sidecar_b0=None):
     Returns:
         The volume, with the mask's affine if it lies nowhere and the voxel size is the
         mask's; the voxel size, three floats [mm]; and the B0 direction, a unit vector
-        of three floats in voxel axes.
+        of three floats in voxel axes. These are the mask's if it alone knows the
+        scanner's axes.
 
     Raises:
         InputError: a flag is not a usable vector, or is "auto" for a volume without
@@ -85,7 +86,8 @@ def place_and_resolve(arguments, volume, mask, sidecar_b0=None):
     geometry = _resolve(arguments, placed, sidecar_b0, affine)
     fits = np.allclose(geometry[0], placed.voxel_size or geometry[0], rtol=0.01)
     if fits:
-        return placed, *geometry
+        # One that leads to a template keeps its place there.
+        return volume if volume.is_placed else placed, *geometry
     if volume.affine is None:
         if placed is not volume:
             warnings.warn(
@@ -94,9 +96,10 @@ def place_and_resolve(arguments, volume, mask, sidecar_b0=None):
                 stacklevel=2,
             )
     else:
-        edges = " x ".join(f"{edge:.4g}" for edge in volume.voxel_size)
+        edges = " x ".join(f"{edge:.4g}" for edge in placed.voxel_size)
+        owner = "its" if placed is volume else "the mask's"
         warnings.warn(
-            f"{volume.name}: its affine has voxels of {edges} mm, other than"
+            f"{volume.name}: {owner} affine has voxels of {edges} mm, other than"
             " --voxel-size; what is written keeps the affine",
             stacklevel=2,
         )

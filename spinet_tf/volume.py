@@ -55,7 +55,8 @@ class Volume:
     @property
     def knows_scanner_axes(self) -> bool:
         """Whether an affine leads to a scanner's coordinates, whose z axis is B0."""
-        return bool({SCANNER, ALIGNED} & {self.sform_code, self.qform_code})
+        known = bool({SCANNER, ALIGNED} & {self.sform_code, self.qform_code})
+        return known and self.affine is not None
 
     @property
     def is_placed(self) -> bool:
@@ -64,8 +65,12 @@ class Volume:
 
     @property
     def _scanner_affine(self) -> np.ndarray | None:
+        return self.qform if self._goes_by_qform else self.affine
+
+    @property
+    def _goes_by_qform(self) -> bool:
         leads = qform_leads_to_the_scanner(self.sform_code, self.qform_code)
-        return self.qform if leads and self.qform is not None else self.affine
+        return leads and self.qform is not None
 
     def placed_like(self, other: "Volume") -> "Volume":
         """The same, with the place of another image of its grid if that knows more."""
@@ -127,9 +132,13 @@ def most_placed(volumes: Sequence[Volume]) -> Volume:
         volumes: images on one grid.
 
     Returns:
-        One with a NIfTI code, else one with an affine, else the first.
+        One that knows the scanner's axes, else one with a NIfTI code, else one with an
+        affine, else the first.
     """
-    return max(volumes, key=lambda v: (v.is_placed, v.affine is not None))
+    return max(
+        volumes,
+        key=lambda v: (v.knows_scanner_axes, v.is_placed, v.affine is not None),
+    )
 
 
 def check_same_grids(volumes: Sequence[Volume]) -> None:
@@ -152,7 +161,8 @@ def check_same_grid(first: Volume, second: Volume) -> None:
     Args:
         first: one image.
         second: the other; the places are compared if both have a NIfTI code that
-            tells what their affine leads to, else the voxel sizes if both have some.
+            tells what their affine leads to, those in the scanner if both know them,
+            else the voxel sizes if both have some.
 
     Raises:
         InputError: if the shapes differ, voxels lie further apart than
@@ -175,15 +185,31 @@ def check_same_grid(first: Volume, second: Volume) -> None:
                 )
             )
         return
-    # Affine maps differ most at a corner of the grid.
-    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(first.data.shape) - 1)
-    corners = np.column_stack([corners, np.ones(8)])
-    apart = np.linalg.norm(corners @ (first.affine - second.affine)[:3].T, axis=1).max()
+    apart = _millimetres_apart(first, second)
     if apart > GRID_TOLERANCE * min(first.voxel_size):
         raise InputError(
             f"{second.name}: the affine differs from that of {first.name}:"
             f" voxels lie up to {apart:.3g} mm apart"
         )
+
+
+def _millimetres_apart(first: Volume, second: Volume) -> float:
+    """How far apart [mm] the voxels of two placed images of one shape lie."""
+    pairs = []
+    if first.knows_scanner_axes and second.knows_scanner_axes:
+        pairs.append((first._scanner_affine, second._scanner_affine))
+    # Two qforms that lead to the scanner tell more than sforms that lead to a template.
+    # A program that knows one affine only, though, may give a mask the template's as
+    # if it were the scanner's.
+    if not (first._goes_by_qform and second._goes_by_qform):
+        pairs.append((first.affine, second.affine))
+    # Affine maps differ most at a corner of the grid.
+    corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(first.data.shape) - 1)
+    corners = np.column_stack([corners, np.ones(8)])
+    return min(
+        float(np.linalg.norm(corners @ (one - other)[:3].T, axis=1).max())
+        for one, other in pairs
+    )
 
 
 def check_field(field: Volume, mask: Volume) -> Volume:
