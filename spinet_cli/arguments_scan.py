@@ -59,7 +59,11 @@ def add_geometry(parser):
 def add_field_units(field):
     """Add the unit of a field and what its conversion needs."""
     field.add_argument(
-        "--field-units", choices=FIELD_UNITS, default="ppm", help="default ppm"
+        "--field-units",
+        choices=FIELD_UNITS,
+        type=str.lower,
+        help="default ppm; if given, a field in ppm that is no brain's, such as a "
+        "phantom's, is a warning rather than refused",
     )
     field.add_argument(
         "--b0", type=float, metavar="T", help="field strength in tesla, for hz and rad"

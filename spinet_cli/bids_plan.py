@@ -5,10 +5,9 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from spinet_cli.bids_dataset import MapFiles, map_files
-from spinet_cli.scan_task import ScanTask
+from spinet_cli.scan_task import ScanTask, given_units
 from spinet_tf.errors import InputError
 from spinet_tf.field_sidecar import parse_sidecar
-from spinet_tf.field_units import FieldUnits
 
 SPATIAL_KEYS = ("SpatialReference", "Resolution")
 
@@ -78,8 +77,7 @@ def _plan(tree, arguments, dataset, fields):
             raise InputError(f"several local fields for one map: {names}")
         mask = tree.mask_of(field)
         content, source = tree.metadata(field)
-        default = FieldUnits(arguments.field_units, arguments.b0, arguments.te)
-        sidecar = parse_sidecar(content, source, default)
+        sidecar = parse_sidecar(content, source, given_units(arguments))
         if sidecar.units.units == "ppm" and "Units" not in content:
             _check_ppm(arguments, source)
         details = _bids_details(tree, field, mask, content, source, sidecar.units)

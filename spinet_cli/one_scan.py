@@ -74,7 +74,13 @@ def read_scan(task, unrolls=0):
     mask = read_mask(task.mask, threshold, threshold_flag=MASK_THRESHOLD)
     check_same_grid(field, mask)
     field = check_field(field, mask)
-    check_units(field.data[mask.data], *task.units, field.name)
+    check_units(
+        field.data[mask.data],
+        *task.units,
+        field.name,
+        stated=task.ppm_is_stated,
+        units_flag="--field-units",
+    )
     ppm = field.data * np.float32(ppm_per_unit(*task.units))
     reference = read_reference(
         task.flags.reference, field, mask, threshold, MASK_THRESHOLD

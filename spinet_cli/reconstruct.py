@@ -11,14 +11,13 @@ from spinet_cli.methods import prepare_method
 from spinet_cli.one_scan import reconstruct_scan
 from spinet_cli.outputs import check_outputs
 from spinet_cli.provenance import check_report_path
-from spinet_cli.scan_task import ScanTask, without_suffix
+from spinet_cli.scan_task import ScanTask, given_units, without_suffix
 from spinet_tf.atomic_write import made_folder
 from spinet_tf.errors import InputError
 from spinet_tf.field_units import (
     ECHO_TIMES,
     FIELD_STRENGTHS,
     UNITS,
-    FieldUnits,
     ppm_per_unit,
 )
 from spinet_tf.nifti import NIFTI_SUFFIXES, check_output_path
@@ -52,8 +51,11 @@ def run(arguments):
 
 
 def _check_units(arguments):
-    units, b0, te = arguments.field_units, arguments.b0, arguments.te
-    ppm_per_unit(units, b0, te)
+    units, b0, te = given_units(arguments)
+    try:
+        ppm_per_unit(units, b0, te)
+    except InputError as error:  # which begins with "b0: " or "te: "
+        raise InputError(f"--{error}") from error
     # Whoever gives them has a field in other units, which may well pass for one in ppm.
     if (units == "ppm" and b0 is not None) or (units != "rad" and te is not None):
         raise InputError(
@@ -181,7 +183,7 @@ def _tasks(arguments, outputs):
             mask=mask,
             output=output,
             picture=f"{without_suffix(output)}.png",
-            units=FieldUnits(arguments.field_units, arguments.b0, arguments.te),
+            units=given_units(arguments),
             report=arguments.report,
             iterates=arguments.iterates,
         )

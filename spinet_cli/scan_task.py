@@ -14,7 +14,8 @@ class ScanTask(NamedTuple):
 
     Attributes:
         flags: the parsed flags, of which `method`, `pad`, `keep_slices`,
-            `reference`, `mask_threshold`, `voxel_size` and `b0_dir` are used here.
+            `reference`, `mask_threshold`, `voxel_size`, `b0_dir` and `field_units` are
+            used here.
         field: path of the local field.
         mask: path of the mask.
         output: path of the map; the sidecar has its name.
@@ -38,6 +39,11 @@ class ScanTask(NamedTuple):
     iterates: str | None = None
     b0_direction: tuple[float, float, float] | None = None
     bids: dict | None = None
+
+    @property
+    def ppm_is_stated(self):
+        """Whether the field is in ppm and --field-units says so itself."""
+        return self.units.units == self.flags.field_units == "ppm"
 
     @property
     def sidecar(self):
@@ -82,6 +88,11 @@ class ScanTask(NamedTuple):
                 for k in range(1, unrolls + 1)
             ]
         return paths + ([self.report] if self.report else [])
+
+
+def given_units(flags):
+    """`FieldUnits` of the parsed flags, which are ppm if none are given."""
+    return FieldUnits(flags.field_units or "ppm", flags.b0, flags.te)
 
 
 def without_suffix(path):

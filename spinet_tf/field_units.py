@@ -1,6 +1,7 @@
 """Units of the local field: ppm, Hz and radians."""
 
 import math
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -18,15 +19,21 @@ UNITS = {"ppm": "ppm", "hz": "Hz", "rad": "radians"}
 # higher: a field that is in ppm already would shrink to 1e-4..1e-3.
 LARGEST_FIELD = 0.6
 SMALLEST_FIELD = {"ppm": 1e-4, "hz": 1e-3, "rad": 1e-3}
-# What a 99th percentile looks like up to each number. At 3 T and an echo time of
-# 20 ms, 0.02 to 0.3 ppm is 2.6 to 38 Hz, 0.3 to 4.8 rad or 20 to 300 ppb.
+# What a 99th percentile looks like up to each number, the likeliest first. 0.02 to
+# 0.3 ppm is 20 to 300 ppb and, at an echo time of 20 ms,
+#   at 1.5 T   1.3 to 19 Hz   8 to 120 rad/s    0.2 to 2.4 rad
+#   at 3 T     2.6 to 38 Hz   16 to 240 rad/s   0.3 to 4.8 rad
+#   at 7 T     6 to 89 Hz     37 to 560 rad/s   0.7 to 11 rad
 LOOKS_LIKE = (
     (1e-4, "Tesla or a fraction of B0"),
     (LARGEST_FIELD, "ppm"),
     (1.2, "radians"),
     (5.0, "radians or Hz"),
-    (10.0, "Hz"),
-    (40.0, "Hz or ppb"),
+    (7.0, "Hz or radians at 7 T"),
+    (12.0, "Hz or rad/s or radians at 7 T"),
+    (19.0, "Hz or rad/s"),
+    (40.0, "Hz or ppb or rad/s"),
+    (90.0, "ppb or rad/s, or Hz at 7 T"),
     (math.inf, "ppb or rad/s"),
 )
 
@@ -83,6 +90,8 @@ def check_units(
     b0: float | None = None,
     te: float | None = None,
     name: str = "local field",
+    stated: bool = False,
+    units_flag: str | None = None,
 ) -> None:
     """Check that a field in the stated units can be a brain's.
 
@@ -95,10 +104,16 @@ def check_units(
         b0: field strength [T], as for `ppm_per_unit`. Defaults to None.
         te: echo time [s], as for `ppm_per_unit`. Defaults to None.
         name: what messages call the field. Defaults to "local field".
+        stated: whether a person says that the field is in ppm, as of a phantom or
+            another body, so that it is warned of rather than refused. Defaults to
+            False.
+        units_flag: the flag that says so, for the message. Defaults to None: there is
+            none.
 
     Raises:
-        InputError: if the 99th percentile of |field| is above 0.6 ppm, or below
-            1e-4 ppm (1e-3 ppm if stated in Hz or radians), with a guess of the unit.
+        InputError: if the field is 0; or, unless `stated`, if the 99th percentile of
+            |field| is above 0.6 ppm, or below 1e-4 ppm (1e-3 ppm if in Hz or
+            radians), with a guess of the unit.
     """
     magnitude = np.abs(field_in_mask)
     if not magnitude.any():
@@ -114,10 +129,16 @@ def check_units(
     found = f"{spread:.3g} {UNITS[units]}"
     if units != "ppm":
         found += f" or {ppm:.3g} ppm"
-    raise InputError(
+    told = (
         f"{name}: the 99th percentile of the field in the mask is {found},"
         f" expected of a brain 0.02 to 0.3 ppm; {hint}"
     )
+    if stated:
+        warnings.warn(told, stacklevel=2)
+        return
+    if units_flag and units == "ppm":
+        told += f"; if it is in ppm, as of a phantom, give {units_flag} ppm"
+    raise InputError(told)
 
 
 def _check_in_range(
