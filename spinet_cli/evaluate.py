@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from spinet_cli.arguments_scan import MASK_THRESHOLD
+from spinet_cli.map_units import warn_of_ppb
 from spinet_cli.method_names import method_names
 from spinet_cli.outputs import check_outputs
 from spinet_cli.provenance import check_report_path, provenance, recorded_warnings
@@ -150,6 +151,8 @@ def _read(arguments, names):
                 " they count as 0",
                 stacklevel=2,
             )
+    for chi in (reference, *maps):
+        warn_of_ppb(chi, mask)
     located = most_placed([reference, *volumes])
     return _Scans(
         dict(zip(names, (chi.data for chi in maps), strict=True)),

@@ -2,6 +2,7 @@
 
 from spinet_cli.arguments_scan import MASK_THRESHOLD
 from spinet_cli.geometry import check_geometry_flags, place_and_resolve
+from spinet_cli.map_units import warn_of_ppb
 from spinet_cli.outputs import check_outputs
 from spinet_tf.errors import InputError
 from spinet_tf.nifti import check_output_path, read_mask, read_volume, write_volume
@@ -41,6 +42,7 @@ def run(arguments):
     susceptibility, voxel_size, b0_direction = place_and_resolve(
         arguments, check_field(susceptibility, mask), mask
     )
+    warn_of_ppb(susceptibility, mask)
     axes = CanonicalAxes(susceptibility.affine)
     field = simulate_field(
         axes.turn(susceptibility.data),
