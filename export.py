@@ -85,26 +85,29 @@ def run(options):
     if not sizes and options.format != "saved_model":
         raise InputError("--sizes: expected at least one matrix size")
     model = load_model(path)
-    written = []
-    if options.format in ("saved_model", "all"):
-        written.append(
-            export_saved_model(
-                model,
-                options.output_dir,
-                options.precision,
-                options.max_voxels,
-                notes,
-            )
-        )
+    files = []
     if options.format in ("tflite", "all"):
-        folder = Path(options.output_dir, "tflite")
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            reason = f"cannot be made, {error.strerror}"
-            raise InputError(f"{options.output_dir}: {reason}") from error
-        written += export_tflite(model, folder, sizes, options.weights)
-    return written
+        files = export_tflite(model, _tflite_folder(options), sizes, options.weights)
+    if options.format == "tflite":
+        return files
+    # Last: from then on a server may take it, and what fails later would be too late.
+    version = export_saved_model(
+        model, options.output_dir, options.precision, options.max_voxels, notes
+    )
+    return [version, *files]
+
+
+def _tflite_folder(options):
+    """The folder, whose parent is made: `export_tflite` makes no more than one."""
+    from spinet_tf.errors import InputError
+
+    folder = Path(options.output_dir, "tflite")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"cannot be made, {error.strerror}"
+        raise InputError(f"{options.output_dir}: {reason}") from error
+    return folder
 
 
 def _matrix_size(text):

@@ -67,6 +67,14 @@ def test_writes_both_formats(model_path, tmp_path):
     assert all(path.exists() for path in written)
 
 
+def test_no_version_is_published_when_the_other_format_fails(model_path, tmp_path):
+    (tmp_path / "tflite").write_text("a file where the folder would be")
+    words = [f"--model={model_path}", "--format=all", "--sizes=16x16x16"]
+    result = run_export(*words, f"--output_dir={tmp_path}")
+    assert result.returncode == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["tflite"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
