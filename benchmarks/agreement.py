@@ -23,6 +23,17 @@ def define_flags():
     flags.DEFINE_bool("invivo", False, "Reconstruct the whole scan too: minutes.")
 
 
+def load_reference(folder):
+    """The authors' network, converted, and the golden data, from a `Path`."""
+    import numpy as np
+
+    from spinet_tf.release import convert_release
+
+    model = convert_release(folder / "model_weights.pth", folder / "tr-stats.mat")
+    with np.load(folder / "golden_48x40x32.npz") as file:
+        return model, dict(file)
+
+
 def relative_error(x, reference):
     """Relative L2 difference."""
     import numpy as np
@@ -81,20 +92,15 @@ def invivo_error(reconstruct, folder):
 
 
 def main(options):
-    import numpy as np
-
     from spinet_tf.model_files import load_model, save_model
     from spinet_tf.reconstruct import Reconstructor
-    from spinet_tf.release import convert_release
 
     folder = Path(options.reference_dir)
-    model = convert_release(folder / "model_weights.pth", folder / "tr-stats.mat")
+    model, golden = load_reference(folder)
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "release.keras"
         save_model(model, path)
         model = load_model(path)
-    with np.load(folder / "golden_48x40x32.npz") as file:
-        golden = dict(file)
     for title, settings in SETTINGS.items():
         print(f"48x40x32, {title}\n  k        z      W^2      chi  iterations")
         errors = iterate_errors(model, golden, settings)

@@ -20,11 +20,12 @@ from typing import NamedTuple
 from absl import flags
 
 from benchmarks.list_flags import expect_numbers
+from benchmarks.scans import digital_scan
 from benchmarks.tflite import (
     B0_DIRECTION,
     VOXEL_SIZE,
     litert_runner,
-    simulated_head,
+    signature_inputs,
     timed,
 )
 from spinet_cli.script import run_script
@@ -36,7 +37,7 @@ class Artefact(NamedTuple):
     Attributes:
         loaded_by: str, who can.
         path: `Path` of the file or folder.
-        runner: callable from field and mask to a callable that reconstructs them.
+        runner: callable from a scan to a callable that reconstructs it.
     """
 
     loaded_by: str
@@ -56,19 +57,6 @@ def megabytes(path):
     return sum(file.stat().st_size for file in files if file.is_file()) / 1e6
 
 
-def signature_inputs(field, mask):
-    """A batch of one, as the signatures take it."""
-    import numpy as np
-
-    from spinet_tf.serving.signatures import INPUTS
-
-    values = (field, mask, VOXEL_SIZE, B0_DIRECTION)
-    return {
-        name: np.asarray(value, np.float32)[np.newaxis]
-        for name, value in zip(INPUTS, values, strict=True)
-    }
-
-
 def keras_artefact(path):
     from spinet_tf.model_files import load_model
     from spinet_tf.reconstruct import Reconstructor
@@ -76,8 +64,7 @@ def keras_artefact(path):
     # As the exported graphs do.
     reconstructor = Reconstructor(load_model(path), whole_volume=True)
 
-    def runner(field, mask):
-        scan = (field, mask, VOXEL_SIZE, B0_DIRECTION)
+    def runner(scan):
         return lambda: reconstructor(*scan).susceptibility
 
     return Artefact("Python, this package", path, runner)
@@ -88,8 +75,8 @@ def saved_model_artefact(folder):
 
     signature = tf.saved_model.load(str(folder)).signatures["serving_default"]
 
-    def runner(field, mask):
-        inputs = signature_inputs(field, mask)
+    def runner(scan):
+        inputs = signature_inputs(scan)
 
         def run():
             tensors = {name: tf.constant(value) for name, value in inputs.items()}
@@ -115,8 +102,7 @@ def served_artefact(folder):
         address = re.search(r"on (\S+)$", process.stdout.readline())[1]
         remote = RemoteReconstructor(address)
 
-        def runner(field, mask):
-            scan = (field, mask, VOXEL_SIZE, B0_DIRECTION)
+        def runner(scan):
             return lambda: remote(*scan).susceptibility
 
         try:
@@ -130,20 +116,20 @@ def tflite_artefact(folder, model, edge, variant):
 
     (path,) = export_tflite(model, folder, [(edge, edge, edge)], variant)
 
-    def runner(field, mask):
-        return litert_runner(path, field, mask, os.cpu_count())
+    def runner(scan):
+        return litert_runner(path, scan, os.cpu_count())
 
     return Artefact("LiteRT", path, runner)
 
 
-def encoding_seconds(field, mask):
+def encoding_seconds(scan):
     """What client and server do to a request, without the wire."""
     import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2
 
     start = time.perf_counter()
     request = predict_pb2.PredictRequest()
-    for name, value in signature_inputs(field, mask).items():
+    for name, value in signature_inputs(scan).items():
         request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
     received = predict_pb2.PredictRequest.FromString(request.SerializeToString())
     for value in received.inputs.values():
@@ -155,8 +141,8 @@ def report(artefacts, edge, runs):
     """Measure the artefacts at one size and print a line for each."""
     from benchmarks.agreement import relative_error
 
-    field, mask = simulated_head(edge)
-    runners = {name: a.runner(field, mask) for name, a in artefacts.items()}
+    scan = digital_scan(edge, VOXEL_SIZE, B0_DIRECTION)
+    runners = {name: a.runner(scan) for name, a in artefacts.items()}
     results, seconds = timed(runners, runs)
     reference = next(iter(artefacts))
     for name, artefact in artefacts.items():
@@ -167,9 +153,7 @@ def report(artefacts, edge, runs):
             f"{relative_error(results[name], results[reference]):.1e}",
             flush=True,
         )
-    print(
-        f"      encoding and decoding a request {encoding_seconds(field, mask):.3f} s"
-    )
+    print(f"      encoding and decoding a request {encoding_seconds(scan):.3f} s")
 
 
 def main(options):

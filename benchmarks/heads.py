@@ -44,10 +44,7 @@ def main(options):
 
     model = load_model(options.model or PRETRAINED)
     if options.tolerance is not None:
-        weights = model.get_weights()
-        others = {"tolerance": options.tolerance}
-        model = type(model).from_config({**model.get_config(), **others})
-        model.set_weights(weights)
+        model.tolerance = options.tolerance  # which the copy for inference takes
     network = Reconstructor(model, options.precision)
     errors = (
         MODEL_ERROR

@@ -35,20 +35,22 @@ def define_flags():
     flags.DEFINE_string("figure", "limited_data.png", "Picture to write.")
 
 
+def run_training(folder, words):
+    """Run `train.py` with these flags and this folder; where it fails, so does this."""
+    command = [sys.executable, "train.py", *words, f"--run_dir={folder}"]
+    exit_code = subprocess.run(command, stdout=subprocess.DEVNULL).returncode
+    if exit_code:
+        sys.exit(exit_code)
+
+
 def train_one(options, amount, method):
     """Train, unless it is done; the folder of the run."""
     folder = Path(options.run_dir) / f"{amount}, {method}"
     if (folder / "done").exists():
         return folder
     print(f"training: {method}, {amount} data", flush=True)
-    command = [
-        *(sys.executable, "train.py", f"--flagfile=configs/{amount}.flags"),
-        *(f"--run_dir={folder}", f"--data_dir={options.data_dir}"),
-        *METHODS[method],
-    ]
-    exit_code = subprocess.run(command, stdout=subprocess.DEVNULL).returncode
-    if exit_code:
-        sys.exit(exit_code)
+    words = [f"--flagfile=configs/{amount}.flags", f"--data_dir={options.data_dir}"]
+    run_training(folder, [*words, *METHODS[method]])
     (folder / "done").touch()
     return folder
 

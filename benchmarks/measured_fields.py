@@ -10,13 +10,12 @@ again, it goes on where it was.
 """
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 from absl import flags
 
+from benchmarks.limited_data import run_training
 from datasets.loading import load_dataset
 from spinet_cli.script import run_script
 
@@ -72,18 +71,15 @@ def train_one(options, fields):
 
     folder = Path(options.run_dir) / fields
     print(f"training with {fields} fields", flush=True)
-    command = [
-        *(sys.executable, "train.py", "--flagfile=configs/pretrained_adaptive.flags"),
-        *(f"--init_from={PRETRAINED}", f"--dataset={PATCHES}"),
-        *(f"--validation={VOLUMES}", "--least_voxel_size=0", f"--run_dir={folder}"),
+    words = [
+        *("--flagfile=configs/pretrained_adaptive.flags", f"--init_from={PRETRAINED}"),
+        *(f"--dataset={PATCHES}", f"--validation={VOLUMES}", "--least_voxel_size=0"),
         *(f"--scans_dir={options.run_dir}/scans", f"--data_dir={options.run_dir}/data"),
         *("--precision=bfloat16", f"--measured_fields={SHARES[fields]}"),
         *(f"--steps={options.steps}", f"--steps_per_epoch={options.steps}"),
         *("--warmup_steps=20", "--learning_rate=5e-4", "--ema_momentum=0.98"),
     ]
-    exit_code = subprocess.run(command, stdout=subprocess.DEVNULL).returncode
-    if exit_code:
-        sys.exit(exit_code)
+    run_training(folder, words)
     return folder / "last.keras"
 
 

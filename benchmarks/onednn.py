@@ -99,19 +99,14 @@ def run_logged(model, size, precision, whole_volume=False):
 
 def reconstruct_logged(model, size, precision, whole_volume):
     """Reconstruct twice, and mark where the second time, without tracing, begins."""
-    from benchmarks.scans import load_network
-    from spinet_tf.phantom import digital_head
+    from benchmarks.scans import digital_scan, load_network
     from spinet_tf.reconstruct import Reconstructor
-    from spinet_tf.simulate import simulate_field
 
-    head = digital_head((size,) * 3)
-    geometry = head.voxel_size, (0, 0, 1)
-    field = simulate_field(head.susceptibility, head.mask, *geometry, noise=0.002)
-    network = load_network(model)
+    scan, network = digital_scan(size), load_network(model)
     reconstructor = Reconstructor(network, precision, whole_volume=whole_volume)
-    reconstructor(field, head.mask, *geometry)
+    reconstructor(*scan)
     print(START, flush=True)
-    seconds = reconstructor(field, head.mask, *geometry).seconds
+    seconds = reconstructor(*scan).seconds
     print(f"\n{END} {seconds} s", flush=True)
 
 

@@ -100,6 +100,8 @@ def main(options):
 
     if (options.field is None) != (options.mask is None):
         raise InputError("--field and --mask go together")
+    if options.field and options["sizes"].present:
+        raise InputError("--sizes is of simulated volumes, which --field replaces")
     tensorflow = importlib.metadata.version("tensorflow")
     print(f"{os.cpu_count()} cores, TensorFlow {tensorflow}\n")
     header = HEADER + WHOLE_HEADER * options.whole_volume

@@ -81,7 +81,7 @@ def measure(configuration):
     first_call = reconstructor(*scan).seconds
     fastest = fastest_run(reconstructor, scan, configuration.repeats)
     reconstruction = fastest.reconstruction
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = peak_memory()
     write = Stopwatch(write_volume)
     chi = reconstruction.susceptibility
     with tempfile.TemporaryDirectory() as folder:
@@ -105,12 +105,18 @@ def measure(configuration):
         floor=time_convolutions(reconstructor.model, chi.shape, configuration.repeats),
         share=cnn_share(reconstructor, scan[1]),
         iterations=[unroll.iterations for unroll in reconstruction.unrolls],
-        peak_memory=peak * (1 if sys.platform == "darwin" else 1024),
+        peak_memory=peak,
         cpu=fastest.cpu,
         whole=whole,
         whole_cpu=whole_cpu,
         difference=difference,
     )
+
+
+def peak_memory():
+    """Of this process until now [bytes]."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * (1 if sys.platform == "darwin" else 1024)
 
 
 class Run(NamedTuple):

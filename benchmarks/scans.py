@@ -3,6 +3,7 @@
 from pathlib import Path
 
 PAPER = "paper"
+NOISE = 0.002  # [ppm]
 
 
 def read_scan(field_path, mask_path):
@@ -14,20 +15,25 @@ def read_scan(field_path, mask_path):
     return field, (field.data, mask, field.voxel_size, field.b0_direction)
 
 
+def digital_scan(size, voxel_size=(1.0, 1.0, 1.0), b0_direction=(0, 0, 1)):
+    """What a `Reconstructor` is called with, of a digital head of `size`^3 voxels."""
+    from spinet_tf.phantom import digital_head
+    from spinet_tf.simulate import simulate_field
+
+    head = digital_head((size,) * 3, voxel_size)
+    geometry = voxel_size, b0_direction
+    field = simulate_field(head.susceptibility, head.mask, *geometry, noise=NOISE)
+    return field, head.mask, *geometry
+
+
 def simulate_scan(size, folder):
     """Write field and mask of a digital head of `size`^3 voxels; their paths."""
     import nibabel
     import numpy as np
 
-    from spinet_tf.phantom import digital_head
-    from spinet_tf.simulate import simulate_field
-
-    head = digital_head((size,) * 3)
-    field = simulate_field(
-        head.susceptibility, head.mask, head.voxel_size, (0, 0, 1), noise=0.002
-    )
+    field, mask, *_ = digital_scan(size)
     paths = [str(Path(folder) / name) for name in ("field.nii.gz", "mask.nii.gz")]
-    for path, data in zip(paths, (field, head.mask.astype(np.uint8)), strict=True):
+    for path, data in zip(paths, (field, mask.astype(np.uint8)), strict=True):
         nibabel.save(nibabel.Nifti1Image(data, np.eye(4)), path)
     return paths
 

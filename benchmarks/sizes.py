@@ -8,6 +8,7 @@ as they are, and padded to a fast size; as `spinet-qsm reconstruct` does it.
 """
 
 import time
+import timeit
 
 from absl import flags
 
@@ -30,12 +31,7 @@ def define_flags():
 def least_seconds(function, clock):
     """The least of some calls, after one that does not count."""
     function()
-    seconds = []
-    for _ in range(REPEATS):
-        start = clock()
-        function()
-        seconds.append(clock() - start)
-    return min(seconds)
+    return min(timeit.repeat(function, timer=clock, number=1, repeat=REPEATS))
 
 
 def head_with_air(size):

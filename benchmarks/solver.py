@@ -13,7 +13,7 @@ from unittest import mock
 
 from absl import flags
 
-from benchmarks.agreement import golden_problem, relative_error
+from benchmarks.agreement import golden_problem, load_reference, relative_error
 from spinet_cli.script import run_script
 
 TOLERANCES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
@@ -79,12 +79,8 @@ def main(options):
     import numpy as np
 
     from spinet_tf.copies import folded
-    from spinet_tf.release import convert_release
 
-    folder = Path(options.reference_dir)
-    model = convert_release(folder / "model_weights.pth", folder / "tr-stats.mat")
-    with np.load(folder / "golden_48x40x32.npz") as file:
-        golden = dict(file)
+    model, golden = load_reference(Path(options.reference_dir))
     systems = list(golden_systems(folded(model), golden))
     converged = [solve(system, 1e-12, dtype="float64")[0] for system in systems]
     inside = np.where(golden["mask"] > 0)

@@ -13,7 +13,6 @@ from spinet_cli.script import run_script
 
 VOXEL_SIZE = (1.0, 0.9, 1.6)
 B0_DIRECTION = (0.36, -0.48, 0.8)
-NOISE = 0.002  # [ppm]
 
 
 def define_flags():
@@ -24,31 +23,25 @@ def define_flags():
     flags.DEFINE_integer("threads", 2, "Of LiteRT.", lower_bound=1)
 
 
-def simulated_head(size):
-    """Local field [ppm] and mask of a digital head of `size`^3 voxels."""
-    from spinet_tf.phantom import digital_head
-    from spinet_tf.simulate import simulate_field
-
-    head = digital_head((size,) * 3, VOXEL_SIZE)
-    field = simulate_field(
-        head.susceptibility, head.mask, VOXEL_SIZE, B0_DIRECTION, NOISE
-    )
-    return field, head.mask.astype("float32")
-
-
-def litert_runner(path, field, mask, threads):
-    """Callable without arguments that reconstructs, returning the susceptibility."""
+def signature_inputs(scan):
+    """A batch of one, as the signatures take it, of what a `Reconstructor` takes."""
     import numpy as np
+
+    from spinet_tf.serving.signatures import INPUTS
+
+    return {
+        name: np.asarray(value, np.float32)[np.newaxis]
+        for name, value in zip(INPUTS, scan, strict=True)
+    }
+
+
+def litert_runner(path, scan, threads):
+    """Callable without arguments that reconstructs, returning the susceptibility."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(str(path), num_threads=threads)
     run = interpreter.get_signature_runner("serving_default")
-    inputs = {
-        "local_field": field[np.newaxis],
-        "mask": mask[np.newaxis],
-        "voxel_size": np.array([VOXEL_SIZE], np.float32),
-        "b0_direction": np.array([B0_DIRECTION], np.float32),
-    }
+    inputs = signature_inputs(scan)
     return lambda: run(**inputs)["susceptibility"][0]
 
 
@@ -69,6 +62,7 @@ def main(options):
     import tempfile
 
     from benchmarks.agreement import relative_error
+    from benchmarks.scans import digital_scan
     from spinet_tf.model_files import load_model
     from spinet_tf.pretrained import PRETRAINED
     from spinet_tf.reconstruct import Reconstructor
@@ -79,15 +73,15 @@ def main(options):
     header = ("size", "variant", "file [kB]", "LiteRT [s]", "TensorFlow [s]", "ratio")
     print(*(f"{name:>14}" for name in header), "  difference")
     for size in map(int, options.sizes):
-        field, mask = simulated_head(size)
+        scan = digital_scan(size, VOXEL_SIZE, B0_DIRECTION)
 
-        def tensorflow(field=field, mask=mask):
-            return reconstruct(field, mask, VOXEL_SIZE, B0_DIRECTION).susceptibility
+        def tensorflow(scan=scan):
+            return reconstruct(*scan).susceptibility
 
         for variant in VARIANTS:
             with tempfile.TemporaryDirectory() as folder:
                 (path,) = export_tflite(model, folder, [(size,) * 3], variant)
-                litert = litert_runner(path, field, mask, options.threads)
+                litert = litert_runner(path, scan, options.threads)
                 results, seconds = timed(
                     {"litert": litert, "tensorflow": tensorflow}, options.runs
                 )

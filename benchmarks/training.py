@@ -10,7 +10,6 @@ long as a step on the same batch, the pipeline is never what is waited for. Peak
 is that of the process; what it took before the first step is told too.
 """
 
-import resource
 import statistics
 import sys
 import time
@@ -21,6 +20,7 @@ from absl import flags, logging
 import train
 from benchmarks.list_flags import expect_words
 from benchmarks.reconstruct import alone
+from benchmarks.reconstruction_times import peak_memory
 from spinet_cli import training_flags
 from spinet_cli.arguments_scan import PRECISIONS
 from spinet_cli.script import run_script
@@ -30,7 +30,7 @@ DENOISER = {"kept": "norecompute_denoiser", "recomputed": "recompute_denoiser"}
 
 
 class Measurement(NamedTuple):
-    """What was measured; times are medians in seconds, memory in GB."""
+    """What was measured; times are medians in seconds, memory in bytes."""
 
     matrix_size: tuple[int, int, int]
     step: float
@@ -63,12 +63,6 @@ def median_seconds(calls, repeats):
             call()
             taken.append(time.monotonic() - start)
     return [statistics.median(taken[1:]) for taken in durations]
-
-
-def peak_memory():
-    """Of this process until now [GB]."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak * (1 if sys.platform == "darwin" else 1024) / 1e9
 
 
 def stored_examples(options):
@@ -185,8 +179,8 @@ def main(options):
                 f"{denoiser:10}  {found.step:6.3f}  {found.convolutions:14.3f}  "
                 f"{found.step / found.convolutions:5.2f}  {found.fed:6.3f}  "
                 f"{found.fed / found.step:5.2f}  {found.pipeline:10.3f}  "
-                f"{found.pipeline / found.step:5.2f}  {found.peak_memory:7.2f}  "
-                f"{found.before_steps:9.2f}",
+                f"{found.pipeline / found.step:5.2f}  {found.peak_memory / 1e9:7.2f}  "
+                f"{found.before_steps / 1e9:9.2f}",
                 flush=True,
             )
 

@@ -60,6 +60,15 @@ def test_the_fastest_run_counts(monkeypatch):
     assert fastest_run(None, None, 3).reconstruction.seconds == 1
 
 
+def test_sizes_are_not_for_a_field():
+    words = ["--field=field.nii", "--mask=mask.nii", "--sizes=32"]
+    command = [sys.executable, "-m", "benchmarks.reconstruct", *words]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert "--sizes is of simulated volumes" in line
+
+
 @pytest.mark.slow
 def test_recomputing_the_denoiser_takes_less_memory(tmp_path):
     result = subprocess.run(

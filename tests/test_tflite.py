@@ -6,7 +6,8 @@ from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.tools.flatbuffer_utils import convert_bytearray_to_object
 
 from benchmarks.agreement import relative_error
-from benchmarks.tflite import B0_DIRECTION, VOXEL_SIZE, simulated_head
+from benchmarks.scans import digital_scan
+from benchmarks.tflite import B0_DIRECTION, VOXEL_SIZE, signature_inputs
 from examples.python.litert_reconstruct import read_metadata
 from spinet_tf.errors import InputError
 from spinet_tf.model_files import load_model
@@ -32,12 +33,7 @@ def scan(size=SIZE, seed=0):
 def run_litert(content, field, mask, voxel_size=VOXEL_SIZE, b0_direction=B0_DIRECTION):
     """All outputs of a file, without the batch axis."""
     run = Interpreter(model_content=content).get_signature_runner(DEFAULT_SIGNATURE)
-    outputs = run(
-        local_field=field[np.newaxis],
-        mask=mask[np.newaxis],
-        voxel_size=np.array([voxel_size], np.float32),
-        b0_direction=np.array([b0_direction], np.float32),
-    )
+    outputs = run(**signature_inputs((field, mask, voxel_size, b0_direction)))
     return {name: value[0] for name, value in outputs.items()}
 
 
@@ -212,12 +208,12 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 
 def check_heads(model, sizes):
     for size in sizes:
-        field, mask = simulated_head(size)
-        expected = Reconstructor(model)(field, mask, VOXEL_SIZE, B0_DIRECTION)
+        scan = digital_scan(size, VOXEL_SIZE, B0_DIRECTION)
+        expected = Reconstructor(model)(*scan)
         for precision, bound in BOUND.items():
             content = convert(model, (size,) * 3, precision)
             assert not stores_a_volume(content, (size,) * 3)
-            outputs = run_litert(content, field, mask)
+            outputs = run_litert(content, *scan)
             error = relative_error(outputs["susceptibility"], expected.susceptibility)
             assert error < bound, (size, precision)
 
