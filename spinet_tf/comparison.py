@@ -5,7 +5,6 @@ from collections import defaultdict
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
 from spinet_tf.classical import CLASSICAL_METHODS
 from spinet_tf.field_simulation import FieldErrors
@@ -63,17 +62,10 @@ def measured_scans(stored):
 
 
 def _scans(batches):
-    for inputs, truth in batches:
-        first = tf.nest.map_structure(lambda x: x.numpy()[0], inputs)
-        yield Scan(
-            (
-                first["local_field"][..., 0],
-                first["mask"][..., 0],
-                first["voxel_size"],
-                first["b0_direction"],
-            ),
-            truth.numpy()[0, ..., 0],
-        )
+    for inputs, truth in batches.unbatch().as_numpy_iterator():
+        volumes = inputs["local_field"][..., 0], inputs["mask"][..., 0]
+        geometry = inputs["voxel_size"], inputs["b0_direction"]
+        yield Scan((*volumes, *geometry), truth[..., 0])
 
 
 def with_noise(noise, errors=MODEL_ERROR):

@@ -7,12 +7,12 @@ from typing import BinaryIO
 
 import nibabel
 import numpy as np
+from nibabel.affines import voxel_sizes
 
 from spinet_tf.available_memory import check_fits_in_memory
 from spinet_tf.errors import InputError
 from spinet_tf.volume import (
     affine_b0_direction,
-    affine_voxel_size,
     qform_leads_to_the_scanner,
 )
 
@@ -139,7 +139,7 @@ def read_affines(
     codes = (int(header[f"{form}form_code"]) for form in "sq")
     in_scanner = qform if qform_leads_to_the_scanner(*codes) else affine
     _check_right_angles(in_scanner, name)
-    used = affine_voxel_size(in_scanner)
+    used = voxel_sizes(in_scanner)
     sizes = unit * header["pixdim"][1:4].astype(float)
     if not np.allclose(sizes, used, rtol=0.01):
         warnings.warn(
@@ -184,7 +184,7 @@ def _check_affine(affine: np.ndarray, name: str) -> None:
     # NaN fails the comparison too.
     if not (np.abs(affine) < LARGEST_ENTRY).all():
         raise InputError(f"{name}: the affine has NaN, infinite or huge entries")
-    edges = np.array(affine_voxel_size(affine))
+    edges = voxel_sizes(affine)
     if (edges == 0).any():
         raise InputError(f"{name}: the affine is singular")
     voxel_axes = affine[:3, :3] / edges
@@ -193,7 +193,7 @@ def _check_affine(affine: np.ndarray, name: str) -> None:
 
 
 def _check_right_angles(affine: np.ndarray, name: str) -> None:
-    voxel_axes = affine[:3, :3] / affine_voxel_size(affine)
+    voxel_axes = affine[:3, :3] / voxel_sizes(affine)
     shear = np.abs(voxel_axes.T @ voxel_axes - np.eye(3)).max()
     if shear > LARGEST_SHEAR:
         raise InputError(

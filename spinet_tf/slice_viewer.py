@@ -22,7 +22,7 @@ def steps_shown(matrix_size, affine):
     Returns:
         int `(3,)`.
     """
-    edges = np.linalg.norm(affine[:3, :3], axis=0)
+    edges = nibabel.affines.voxel_sizes(affine)
     if np.allclose(edges, edges[0], rtol=1e-3):
         return np.ones(3, int)
     box = np.abs(affine[:3, :3]) @ matrix_size  # in scanner axes

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
+from nibabel.affines import voxel_sizes
 
 from spinet_tf.errors import InputError
 
@@ -44,7 +45,7 @@ class Volume:
     def voxel_size(self) -> tuple[float, float, float] | None:
         """Voxel edges [mm] in the scanner; None without an affine."""
         affine = self._scanner_affine
-        return None if affine is None else affine_voxel_size(affine)
+        return None if affine is None else tuple(voxel_sizes(affine).tolist())
 
     @property
     def b0_direction(self) -> tuple[float, float, float] | None:
@@ -94,18 +95,6 @@ def qform_leads_to_the_scanner(sform_code: int, qform_code: int) -> bool:
     """
     ranks = {SCANNER: 0, ALIGNED: 1}
     return ranks.get(qform_code, 2) < ranks.get(sform_code, 2)
-
-
-def affine_voxel_size(affine: np.ndarray) -> tuple[float, float, float]:
-    """Voxel edges of an affine.
-
-    Args:
-        affine: float64 `(4, 4)`, voxel indices to scanner coordinates [mm].
-
-    Returns:
-        Norms of the first three columns [mm].
-    """
-    return tuple(float(norm) for norm in np.linalg.norm(affine[:3, :3], axis=0))
 
 
 def affine_b0_direction(affine: np.ndarray) -> tuple[float, float, float]:

@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 import nibabel
 import numpy as np
+from nibabel.affines import voxel_sizes
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
 from spinet_tf.field_units import ppm_per_unit
 from spinet_tf.simulate import simulate_field
-from spinet_tf.volume import affine_b0_direction, affine_voxel_size
+from spinet_tf.volume import affine_b0_direction
 
 FOLDER = Path(__file__).parent / "dummy_data"
 
@@ -45,7 +46,7 @@ class DummySubject(NamedTuple):
     @property
     def voxel_size(self) -> tuple[float, float, float]:
         """Voxel edges [mm]."""
-        return affine_voxel_size(self.affine)
+        return tuple(voxel_sizes(self.affine).tolist())
 
     def local_field(self, name: str) -> np.ndarray:
         """Float32 `(x, y, z)` [ppm], noise-free."""
