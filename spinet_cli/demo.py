@@ -87,7 +87,7 @@ def run(folder="demo", matrix_size=MATRIX_SIZE):
     print(f"\n{format_table(results)}\n")
     write_json(folder / "metrics.json", results)
     picture = folder / "reconstruction.png"
-    three_planes(picture, rows, head.mask, voxel_size=head.voxel_size)
+    three_planes(picture, rows, head.mask, head.voxel_size)
     print(f"The picture is {picture}, the numbers are in {folder / 'metrics.json'}")
 
 

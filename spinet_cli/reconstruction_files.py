@@ -130,7 +130,7 @@ def write_files(paths, task, scan, result, details, messages):
         picture,
         {title: axes.turn(data) for title, data in maps.items()},
         axes.turn(scan.mask.data),
-        voxel_size=axes.turn_edges(scan.voxel_size),
+        axes.turn_edges(scan.voxel_size),
     )
     if task.report:
         report = others.pop()

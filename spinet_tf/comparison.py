@@ -123,7 +123,7 @@ def compare(methods, scans, picture=None):
             result = challenge_metrics(maps[name], truth, inputs[1])
             rows[name].append([result[metric] for metric in METRICS])
         if picture and index == 0:
-            three_planes(picture, maps, inputs[1], voxel_size=inputs[2])
+            three_planes(picture, maps, inputs[1], inputs[2])
     return {name: np.mean(values, axis=0) for name, values in rows.items()}
 
 

@@ -171,7 +171,7 @@ def write_comparison(path, reconstruction, reference, mask, voxel_size):
         "reference": reference,
         "error": reconstruction - reference,
     }
-    three_planes(path, rows, mask, voxel_size=voxel_size)
+    three_planes(path, rows, mask, voxel_size)
 
 
 def write_side_by_side(path, maps, reference, mask, voxel_size):

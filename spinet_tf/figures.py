@@ -15,7 +15,7 @@ COLOUR_BAR_INCHES = 0.9
 MARGIN_VOXELS = 3
 
 
-def three_planes(path, volumes, mask=None, voxel_size=(1.0, 1.0, 1.0)):
+def three_planes(path, volumes, mask, voxel_size):
     """Write a picture with a row per volume: axial, coronal and sagittal plane.
 
     The planes go through the middle of the mask and show its surroundings only. All
@@ -25,9 +25,8 @@ def three_planes(path, volumes, mask=None, voxel_size=(1.0, 1.0, 1.0)):
     Args:
         path: file to write; its suffix (".png", ".pdf") is the format.
         volumes: dict of title to float array `(x, y, z)` [ppm], all on one grid.
-        mask: array `(x, y, z)`, the brain where it is greater than 0. Defaults to
-            None, the middle of the whole volume.
-        voxel_size: three floats [mm], for the aspect. Defaults to 1 mm.
+        mask: array `(x, y, z)`, the brain where it is greater than 0.
+        voxel_size: three floats [mm], for the aspect.
 
     Raises:
         InputError: if the shapes differ, the mask is empty, the suffix is not that of
@@ -120,11 +119,11 @@ def draw_three_planes(volumes, mask, voxel_size, window=(-0.1, 0.1)):
 
 
 def shown_box(volumes, mask):
-    """What a picture shows: the mask's bounding box with a margin, or all.
+    """What a picture shows: the mask's bounding box with a margin.
 
     Args:
         volumes: dict of title to array `(x, y, z)`.
-        mask: array `(x, y, z)`, the brain where it is greater than 0; None for all.
+        mask: array `(x, y, z)`, the brain where it is greater than 0.
 
     Returns:
         Three slices.
@@ -134,13 +133,10 @@ def shown_box(volumes, mask):
     """
     shapes = {title: np.shape(volume) for title, volume in volumes.items()}
     shape = next(iter(shapes.values()))
-    if mask is not None:
-        shapes["mask"] = np.shape(mask)
+    shapes["mask"] = np.shape(mask)
     for title, other in shapes.items():
         if other != shape or len(other) != 3:
             raise InputError(f"{title}: expected three axes as {shape}, got {other}")
-    if mask is None:
-        return whole(shape).slices
     brain = bounding_box(np.asarray(mask) > 0)
     if not brain.edges.all():
         raise InputError("mask: expected a brain, got no voxel above 0")

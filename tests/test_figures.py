@@ -7,9 +7,10 @@ from spinet_tf.figures import draw_three_planes, three_planes
 
 SHAPE = (12, 9, 7)
 VOXEL_SIZE = (1.0, 1.5, 2.0)
+WHOLE = np.ones(SHAPE)
 
 
-def planes(volumes, mask=None, window=(-0.1, 0.1)):
+def planes(volumes, mask=WHOLE, window=(-0.1, 0.1)):
     figure = draw_three_planes(volumes, mask, VOXEL_SIZE, window)
     panels = [axes for axes in figure.axes if axes.images]
     return figure, np.reshape(panels, (len(volumes), 3))
@@ -60,7 +61,7 @@ def test_rows_share_the_window_and_a_colour_bar():
 def test_picture_is_grey_at_zero_and_white_above_the_window(tmp_path):
     volume = np.zeros(SHAPE)
     volume[2:10, 2:7, 1:6] = 0.5
-    three_planes(tmp_path / "map.png", {"map": volume}, voxel_size=VOXEL_SIZE)
+    three_planes(tmp_path / "map.png", {"map": volume}, WHOLE, VOXEL_SIZE)
     assert [p.name for p in tmp_path.iterdir()] == ["map.png"]
     pixels = image.imread(tmp_path / "map.png")[..., :3]
     middle_row = pixels[pixels.shape[0] // 2]
@@ -72,25 +73,30 @@ def test_picture_is_grey_at_zero_and_white_above_the_window(tmp_path):
 def test_an_existing_file_is_replaced(tmp_path):
     path = tmp_path / "map.pdf"
     path.write_text("old")
-    three_planes(str(path), {"map": np.zeros(SHAPE)})
+    three_planes(str(path), {"map": np.zeros(SHAPE)}, WHOLE, VOXEL_SIZE)
     assert path.read_bytes().startswith(b"%PDF")
 
 
 @pytest.mark.parametrize(
     ("name", "volumes", "mask", "message"),
     [
-        ("a.png", {"a": np.zeros((3, 4, 5)), "b": np.zeros((3, 4, 4))}, None, "b: "),
-        ("a.png", {"a": np.zeros((3, 4))}, None, r"a: .*three axes"),
+        (
+            "a.png",
+            {"a": np.zeros((3, 4, 5)), "b": np.zeros((3, 4, 4))},
+            WHOLE,
+            "b: ",
+        ),
+        ("a.png", {"a": np.zeros((3, 4))}, WHOLE, r"a: .*three axes"),
         ("a.png", {"a": np.zeros(SHAPE)}, np.ones((2, 2, 2)), "mask: expected"),
         ("a.png", {"a": np.zeros(SHAPE)}, np.zeros(SHAPE), "mask: .*no voxel"),
-        ("a.nii", {"a": np.zeros(SHAPE)}, None, "a.nii: .*suffix"),
-        ("a", {"a": np.zeros(SHAPE)}, None, "a: .*suffix"),
-        ("absent/a.png", {"a": np.zeros(SHAPE)}, None, "cannot be written"),
+        ("a.nii", {"a": np.zeros(SHAPE)}, WHOLE, "a.nii: .*suffix"),
+        ("a", {"a": np.zeros(SHAPE)}, WHOLE, "a: .*suffix"),
+        ("absent/a.png", {"a": np.zeros(SHAPE)}, WHOLE, "cannot be written"),
     ],
 )
 def test_wrong_input_is_named_and_leaves_no_file(
     tmp_path, name, volumes, mask, message
 ):
     with pytest.raises(InputError, match=message):
-        three_planes(tmp_path / name, volumes, mask)
+        three_planes(tmp_path / name, volumes, mask, VOXEL_SIZE)
     assert not list(tmp_path.iterdir())

@@ -14,6 +14,8 @@ from spinet_tf.training.run import compiled_trainer
 from spinet_tf.training.validation import CHOSEN_BY, Validation, averaged_weights
 from tests.trainings import RECIPE, dense, network
 
+VOXEL_SIZE = (0.8, 1.0, 1.5)
+
 
 def test_weights_are_put_back_after_an_error():
     model = dense(keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5))
@@ -50,7 +52,14 @@ def test_validation_tells_the_means_over_its_volumes(tmp_path, monkeypatch):
         for t, s in zip(truths, (1e-2, 3e-2), strict=True)
     ]
     batches = [
-        ({"local_field": tf.constant(f), "mask": tf.constant(mask)}, tf.constant(t))
+        (
+            {
+                "local_field": tf.constant(f),
+                "mask": tf.constant(mask),
+                "voxel_size": tf.constant([VOXEL_SIZE]),
+            },
+            tf.constant(t),
+        )
         for f, t in zip(fields, truths, strict=True)
     ]
 
@@ -89,18 +98,20 @@ def test_validation_tells_the_means_over_its_volumes(tmp_path, monkeypatch):
     assert check.best == logs["val_nrmse"]
     (picture,) = pictures
     np.testing.assert_array_equal(picture[0], fields[0][0, ..., 0])
+    np.testing.assert_array_equal(picture[3], np.float32(VOXEL_SIZE))
 
 
 def test_the_picture_shows_the_map_minus_the_truth(tmp_path, monkeypatch):
     shown = {}
 
-    def three_planes(path, rows, mask):
+    def three_planes(path, rows, mask, voxel_size):
+        assert voxel_size == VOXEL_SIZE
         shown.update(rows)
         keras.utils.save_img(path, np.zeros((2, 2, 3)))
 
     monkeypatch.setattr(validation_module, "three_planes", three_planes)
     chi, truth = np.full((2, 2, 2), 3.0), np.full((2, 2, 2), 1.0)
-    Validation([], tmp_path)._write_picture(chi, truth, truth, 0)
+    Validation([], tmp_path)._write_picture(chi, truth, truth, VOXEL_SIZE, 0)
     assert {name: row[0, 0, 0] for name, row in shown.items()} == {
         **{"reconstruction": 3.0, "truth": 1.0, "error": 2.0},
     }

@@ -88,17 +88,18 @@ class Validation(keras.callbacks.Callback):
                 values[name].append(result[family][metric])
             values["val_solver_iterations"].append(float(last.iterations[0]))
             if index == 0:
-                self._write_picture(chi, truth, mask, epoch)
+                voxel_size = inputs["voxel_size"].numpy()[0]
+                self._write_picture(chi, truth, mask, voxel_size, epoch)
         return {name: float(np.mean(value)) for name, value in values.items()}
 
-    def _write_picture(self, susceptibility, truth, mask, epoch):
+    def _write_picture(self, susceptibility, truth, mask, voxel_size, epoch):
         rows = {
             "reconstruction": susceptibility,
             "truth": truth,
             "error": susceptibility - truth,
         }
         path = self.folder / "validation.png"
-        three_planes(path, rows, mask)
+        three_planes(path, rows, mask, voxel_size)
         with self.pictures.as_default(step=epoch):
             picture = tf.io.decode_png(path.read_bytes(), channels=3)
             tf.summary.image("validation", picture[tf.newaxis])
