@@ -93,15 +93,8 @@ def draw_three_planes(volumes, mask, voxel_size, window=(-0.1, 0.1)):
             across, up = (axis for axis in range(3) if axis != normal)
             plane = np.take(volume, middle[normal], axis=normal)[box[across], box[up]]
             margin = (tallest - extent[up]) / 2
-            picture = panel.imshow(
-                plane.T,
-                origin="lower",
-                cmap="gray",
-                vmin=window[0],
-                vmax=window[1],
-                extent=(0, extent[across], margin, margin + extent[up]),
-                interpolation="nearest",
-            )
+            place = (0, extent[across], margin, margin + extent[up])
+            picture = show_plane(panel, plane, window, extent=place)
             panel.set(ylim=(0, tallest), facecolor=picture.to_rgba(0.0))
             panel.set(xticks=[], yticks=[])
             panel.spines[:].set_visible(False)
@@ -116,6 +109,25 @@ def draw_three_planes(volumes, mask, voxel_size, window=(-0.1, 0.1)):
         shrink=min(1, 1.5 / len(volumes)),
     )
     return figure
+
+
+def show_plane(panel, plane, window, **placed):
+    """Show a plane on a grey scale, its first axis to the right and its second up.
+
+    Args:
+        panel: `matplotlib.axes.Axes`.
+        plane: float array `(x, y)` [ppm].
+        window: two floats [ppm], the values shown black and white.
+        **placed: `extent` or `aspect`, as `imshow` takes them.
+
+    Returns:
+        `matplotlib.image.AxesImage`.
+    """
+    low, high = window
+    grey = {"cmap": "gray", "vmin": low, "vmax": high}
+    return panel.imshow(
+        plane.T, origin="lower", interpolation="nearest", **grey, **placed
+    )
 
 
 def shown_box(volumes, mask):

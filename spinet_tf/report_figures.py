@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from spinet_tf.figures import plain_text, shown_box
+from spinet_tf.figures import plain_text, show_plane, shown_box
 
 PANEL_INCHES = 2.2
 BINS = 100
@@ -27,15 +27,9 @@ def unroll_planes(maps, mask, voxel_size, window):
     figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(1, len(maps), squeeze=False)[0]
     for k, (panel, volume) in enumerate(zip(panels, maps, strict=True), start=1):
-        panel.imshow(
-            volume[box[0], box[1], middle].T,
-            origin="lower",
-            cmap="gray",
-            vmin=-window,
-            vmax=window,
-            aspect=voxel_size[1] / voxel_size[0],
-            interpolation="nearest",
-        )
+        plane = volume[box[0], box[1], middle]
+        aspect = voxel_size[1] / voxel_size[0]
+        show_plane(panel, plane, (-window, window), aspect=aspect)
         panel.set_title(f"unroll {k}")
         panel.set_axis_off()
     return figure

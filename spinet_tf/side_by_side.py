@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from spinet_tf.figures import plain_text, shown_box
+from spinet_tf.figures import plain_text, show_plane, shown_box
 
 MAP_WINDOW = 0.1
 """Susceptibility shown white [ppm]; its negative is black."""
@@ -79,15 +79,9 @@ def draw_side_by_side(maps, reference, mask, voxel_size):
 def _show(panel, volume, normal, extent, window):
     across, up = (axis for axis in range(3) if axis != normal)
     _hide(panel)
-    return panel.imshow(
-        volume.take(volume.shape[normal] // 2, axis=normal).T,
-        origin="lower",
-        cmap="gray",
-        vmin=-window,
-        vmax=window,
-        extent=(0, extent[across], 0, extent[up]),
-        interpolation="nearest",
-    )
+    plane = volume.take(volume.shape[normal] // 2, axis=normal)
+    place = (0, extent[across], 0, extent[up])
+    return show_plane(panel, plane, (-window, window), extent=place)
 
 
 def _hide(panel):
