@@ -26,7 +26,10 @@ def define_flags():
     )
     flags.DEFINE_float("train_fraction", 1.0, "Share of the training set.", 1e-6, 1.0)
     flags.DEFINE_float(
-        "least_voxel_size", 0.0, "Leave out examples whose mean voxel edge is shorter [mm].", 0.0
+        "least_voxel_size",
+        0.0,
+        "Leave out examples whose mean voxel edge is shorter [mm].",
+        0.0,
     )
     flags.DEFINE_float(
         "measured_fields",
