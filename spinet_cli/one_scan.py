@@ -85,10 +85,25 @@ def read_scan(task, unrolls=0):
     reference = read_reference(
         task.flags.reference, field, mask, threshold, MASK_THRESHOLD
     )
+    _warn_of_faces(task, mask)
     field, *geometry = place_and_resolve(task.flags, field, mask, task.b0_direction)
     if task.bids is None:  # there the sidecars are used
         warn_of_sidecar(task, geometry[1])
     return Scan(dataclasses.replace(field, data=ppm), mask, *geometry, reference)
+
+
+def _warn_of_faces(task, mask):
+    """Warn where what lies at one face of the volume acts on the opposite one."""
+    if task.flags.pad:
+        return
+    touched = [axis for axis in range(3) if mask.data.take([0, -1], axis).any()]
+    if touched:
+        axes = " and ".join("xyz"[axis] for axis in touched)
+        warnings.warn(
+            f"{mask.name}: the mask reaches a face of the volume along {axes}, where"
+            " the convolution wraps around; give room with --pad, such as 20",
+            stacklevel=2,
+        )
 
 
 def solve_scan(task, solve, scan, dipole_at_zero=0.0):
