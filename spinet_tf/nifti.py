@@ -20,6 +20,7 @@ from spinet_tf.errors import InputError
 from spinet_tf.matlab import read_mat
 from spinet_tf.nifti_header import (
     LARGEST_GAP,
+    check_compression,
     check_size,
     read_affines,
     read_header,
@@ -50,9 +51,9 @@ def read_volume(path: str | os.PathLike) -> Volume:
         Volume with float32 data; a .mat file has no affine.
 
     Raises:
-        InputError: if the file is missing, damaged, not of these formats, too large
-            for the memory, not 3-D, complex or not numeric, or has no usable voxel
-            sizes or affine.
+        InputError: if the file is missing, cannot be opened, is damaged, not of these
+            formats or not of the one it is called, too large for the memory, not 3-D,
+            complex or not numeric, or has no usable voxel sizes or affine.
     """
     name = str(path)
     file_name, array_name = _split_array_name(name)
@@ -66,6 +67,7 @@ def read_volume(path: str | os.PathLike) -> Volume:
     try:
         if file_name.lower().endswith(".mat"):
             return Volume(_to_float32(read_mat(file_name, array_name)), None, name)
+        check_compression(file_name)
         with _open(file_name) as stream:
             return _read_nifti(stream, file_name)
     except InputError:
@@ -73,6 +75,10 @@ def read_volume(path: str | os.PathLike) -> Volume:
     except MemoryError as error:
         raise InputError(f"{file_name}: too large for the memory there is") from error
     except _DAMAGED as error:
+        if isinstance(error, OSError) and error.errno:
+            raise InputError(
+                f"{file_name}: cannot be read: {error.strerror}"
+            ) from error
         reason = " ".join(str(error).split())
         raise InputError(
             f"{file_name}: damaged or not a NIfTI file: {reason}"

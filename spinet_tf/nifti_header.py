@@ -20,12 +20,36 @@ MILLIMETRES = {"unknown": 1.0, "mm": 1.0, "meter": 1e3, "micron": 1e-3}
 LARGEST_DEFLATE_RATIO = 1032
 LARGEST_GAP = 2**28
 """Bytes before the data, for extensions, and bytes after them."""
+GZIP = b"\x1f\x8b"
 LARGEST_SHEAR = 0.01
 LARGEST_ROUNDING = 1e-4
 """How much longer than 1 rounding may make a header's quaternion."""
 LARGEST_ENTRY = 1e9
 # nibabel's repairs would be told on stderr; what matters is refused before them.
 _SILENT = logging.Logger("nifti header", level=logging.CRITICAL)
+
+
+def check_compression(path: str) -> None:
+    """Check that a NIfTI file is compressed if it is called so, and only then.
+
+    Args:
+        path: .nii or .nii.gz file.
+
+    Raises:
+        InputError: if it should have the other name.
+        OSError: if it cannot be read.
+    """
+    with open(path, "rb") as file:
+        start = file.read(nibabel.Nifti1Header.sizeof_hdr)
+    if not path.lower().endswith(".gz"):
+        if start.startswith(GZIP):
+            raise InputError(
+                f"{path}: expected a .nii file, it is compressed; name it .nii.gz"
+            )
+    elif _header_class(start) is not None:
+        raise InputError(
+            f"{path}: expected a .nii.gz file, it is not compressed; name it .nii"
+        )
 
 
 def read_header(stream: BinaryIO, name: str) -> nibabel.Nifti1Header:
@@ -43,11 +67,8 @@ def read_header(stream: BinaryIO, name: str) -> nibabel.Nifti1Header:
         InputError: if it is none of this.
     """
     block = stream.read(nibabel.Nifti2Header.sizeof_hdr)
-    if block[344:348] == b"n+1\0":
-        header_class = nibabel.Nifti1Header
-    elif block[4:8] == b"n+2\0":
-        header_class = nibabel.Nifti2Header
-    else:
+    header_class = _header_class(block)
+    if header_class is None:
         raise InputError(f"{name}: not a NIfTI file")
     # Of the block alone: extensions, whose sizes may be lies, are not read.
     header = header_class(block[: header_class.sizeof_hdr], check=False)
@@ -68,6 +89,12 @@ def read_header(stream: BinaryIO, name: str) -> nibabel.Nifti1Header:
         raise InputError(f"{name}: expected a finite scl_slope, got {slope}")
     header.check_fix(logger=_SILENT)
     return header
+
+
+def _header_class(block: bytes) -> type[nibabel.Nifti1Header] | None:
+    if block[344:348] == b"n+1\0":
+        return nibabel.Nifti1Header
+    return nibabel.Nifti2Header if block[4:8] == b"n+2\0" else None
 
 
 def squeezed_shape(header: nibabel.Nifti1Header) -> tuple[int, ...]:
