@@ -2,12 +2,25 @@
 
 import argparse
 import functools
+import importlib.metadata
 
 from spinet_cli.arguments_bids import add_bids
 from spinet_cli.arguments_evaluate import add_evaluate
 from spinet_cli.arguments_reconstruct import add_reconstruct
 from spinet_cli.arguments_scan import add_geometry, add_mask
 from spinet_cli.arguments_serve import add_serve
+
+
+class _Version(argparse.Action):
+    """Shows the version, that of the installed package: it is there at once."""
+
+    def __call__(self, parser, *_):
+        try:
+            version = importlib.metadata.version("spinet-tf")
+        except importlib.metadata.PackageNotFoundError:
+            from spinet_tf import __version__ as version  # with TensorFlow
+        print(f"{parser.prog} {version}")
+        parser.exit()
 
 
 def build_parser(parser_class):
@@ -23,6 +36,9 @@ def build_parser(parser_class):
         prog="spinet-qsm",
         description="Quantitative susceptibility mapping with SpiNet-QSM.",
         epilog="'spinet-qsm SUBCOMMAND --help' tells the flags of a subcommand.",
+    )
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="show the version and exit"
     )
     subparsers = parser.add_subparsers(
         dest="subcommand", title="subcommands", required=True

@@ -42,9 +42,10 @@ def name_of(page):
 
 
 def subcommand_flags():
-    """The flags of all subcommands."""
-    (subparsers,) = build_parser(_OneLineParser)._subparsers._group_actions
-    parsers = subparsers.choices.values()
+    """The flags of `spinet-qsm` and all its subcommands."""
+    parser = build_parser(_OneLineParser)
+    (subparsers,) = parser._subparsers._group_actions
+    parsers = [parser, *subparsers.choices.values()]
     return {flag for parser in parsers for flag in parser._option_string_actions}
 
 
@@ -84,7 +85,7 @@ def check_command(line):
     """A command's program has its flags, and `spinet-qsm` takes the whole line."""
     words = shlex.split(line)
     if words[0] == "spinet-qsm" and len(words) > 1:
-        if "--help" in words:
+        if {"--help", "--version"} & set(words):
             return
         _, others = build_parser(_OneLineParser).parse_known_args(words[1:])
         foreign = BEAM if words[1] == "bids" else set()
