@@ -48,9 +48,7 @@ def main(argv=None):
         restart_with_huge_pages()
         clean_up_when_terminated()
         argv = sys.argv[1:]
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A file name or an arrow that the terminal cannot show is no reason to fail.
-        sys.stdout.reconfigure(errors="replace")
+    replace_what_cannot_be_shown()
     try:
         with warnings.catch_warnings():
             # Ours are for the user, those of the libraries are not.
@@ -76,6 +74,12 @@ def main(argv=None):
             return TERMINATED
         raise
     return exit_code
+
+
+def replace_what_cannot_be_shown():
+    """A file name or an arrow that the terminal cannot show is no reason to fail."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def why_output_fails():

@@ -13,8 +13,10 @@ from spinet_cli.main import (
     BAD_INPUT,
     BROKEN_PIPE,
     INTERRUPTED,
+    OUT_OF_MEMORY,
     give_up_output,
     one_line,
+    replace_what_cannot_be_shown,
     why_output_fails,
 )
 from spinet_cli.termination import (
@@ -34,9 +36,9 @@ def run_script(define_flags, run):
 
     A wrong flag, an argument that is no flag, or an `InputError` ends the script with
     one line and exit code 2 (a line more for each of `ListedErrors`), and so does a
-    file that cannot be read or written. A training whose loss becomes NaN ends with 1,
-    what is interrupted with 130, terminated 143, and when nobody reads the output any
-    more it is 141.
+    file that cannot be read or written, and what does not fit in memory. A training
+    whose loss becomes NaN ends with 1, what is interrupted with 130, terminated 143,
+    and when nobody reads the output any more it is 141.
 
     Args:
         define_flags: callable without arguments that defines the script's flags.
@@ -44,6 +46,7 @@ def run_script(define_flags, run):
     """
     restart_with_huge_pages()
     clean_up_when_terminated()
+    replace_what_cannot_be_shown()
     define_flags()
     flags.adopt_module_key_flags(sys.modules[define_flags.__module__])
     try:
@@ -93,6 +96,8 @@ def _run_and_tell(run):
         raise
     except OSError as error:
         _stop(error, BAD_INPUT)
+    except MemoryError:
+        _stop(OUT_OF_MEMORY, BAD_INPUT)
     except FloatingPointError as error:
         _stop(error, FAILED)
     except Exception as error:

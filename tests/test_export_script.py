@@ -67,6 +67,12 @@ def test_writes_both_formats(model_path, tmp_path):
     assert all(path.exists() for path in written)
 
 
+def test_a_folder_that_the_terminal_cannot_show(model_path, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    result = run_export(f"--model={model_path}", f"--output_dir={tmp_path / 'exü'}")
+    assert (result.returncode, result.stdout) == (0, f"wrote {tmp_path / 'ex?'}/1\n")
+
+
 def test_no_version_is_published_when_the_other_format_fails(model_path, tmp_path):
     (tmp_path / "tflite").write_text("a file where the folder would be")
     words = [f"--model={model_path}", "--format=all", "--sizes=16x16x16"]

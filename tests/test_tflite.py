@@ -186,6 +186,7 @@ def test_metadata_describe_the_tensors(tmp_path):
         ({"sizes": []}, "at least one"),
         ({"sizes": [(8, 8)]}, r"three integers .* got \(8, 8\)"),
         ({"sizes": [(8, 8, 7)]}, "at least 8"),
+        ({"sizes": [(8, 1025, 8)]}, "at most 1024 voxels along an axis"),
         ({"sizes": [(8, 8, 8.0)]}, "three integers"),
         ({"sizes": [64]}, r"three integers .* got \(64,\)"),
         ({"sizes": [(8, 8, 8)], "variant": "int4"}, "variant.*int4"),

@@ -32,6 +32,7 @@ from spinet_tf.serving.signatures import DEFAULT_SIGNATURE, reconstruction
 METADATA = "spinet_qsm"
 SMALLEST_SIZE = 8
 MOST_VOXELS = 512**3  # more would not fit on what such files are for
+LONGEST_AXIS = 1024  # a transform along n voxels is a matrix of n^2 numbers
 VARIANTS = ("float32", "float16")
 
 
@@ -44,7 +45,8 @@ def export_tflite(model, output_dir, sizes, variant="float32"):
     Args:
         model: `SpiNetQSM`, any variant; it is not changed.
         output_dir: folder to write to; made if it is missing.
-        sizes: matrix sizes, each three integers of at least 8: voxels along x, y, z.
+        sizes: matrix sizes, each three integers from 8 to 1024: voxels along x, y, z;
+            512^3 at most in all.
         variant: "float32", or "float16" for a smaller file, with the weights of the
             convolutions in float16. Defaults to "float32".
 
@@ -79,7 +81,8 @@ def checked_size(size):
     """A matrix size that a file can be written for.
 
     Args:
-        size: three integers of at least 8: voxels along x, y, z; 512^3 at most in all.
+        size: three integers from 8 to 1024: voxels along x, y, z; 512^3 at most in
+            all.
 
     Returns:
         Tuple of three int.
@@ -96,6 +99,10 @@ def checked_size(size):
         raise InputError(
             f"sizes: expected three integers of at least {SMALLEST_SIZE} for each "
             f"size, got {size}"
+        )
+    if max(size) > LONGEST_AXIS:
+        raise InputError(
+            f"sizes: expected at most {LONGEST_AXIS} voxels along an axis, got {size}"
         )
     if math.prod(size) > MOST_VOXELS:
         raise InputError(f"sizes: expected at most {MOST_VOXELS} voxels, got {size}")
