@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import subprocess
 import sys
 
@@ -56,7 +57,8 @@ def program(tmp_path_factory):
 def run(program, model_dir, tmp_path):
     """Runs the program on a field and a mask; arguments may be replaced by name."""
 
-    def call(field, mask, /, **replaced):
+    def call(field, mask, /, stdout=subprocess.PIPE, address_space=None, **replaced):
+        limit = 2 * [address_space or resource.RLIM_INFINITY]
         arguments = {
             "model": model_dir,
             "field": tmp_path / "field.raw",
@@ -71,7 +73,9 @@ def run(program, model_dir, tmp_path):
         return subprocess.run(
             [program, *{**arguments, **replaced}.values()],
             cwd=tmp_path,
-            capture_output=True,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, limit),
             text=True,
             env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
         )
@@ -119,6 +123,35 @@ def test_the_geometry_matters(run, tmp_path):
     assert relative_error(*chi) > 1e-2
 
 
+def test_a_direction_of_any_length(run, tmp_path):
+    chi = []
+    for b0 in ((0, 3000, -4000), (0, 3e-9, -4e-9)):
+        result = run(*scan(), b0=joined(b0))
+        assert result.returncode == 0, result.stderr
+        chi.append(np.fromfile(tmp_path / "chi.raw", np.float32))
+    assert relative_error(*chi) < 1e-5
+    result = run(*scan(), b0="0,0,0", output=tmp_path / "other.raw")
+    assert_fails(result, 1, "b0_direction", tmp_path / "other.raw")
+
+
+def test_a_volume_larger_than_memory(run, tmp_path):
+    with open(tmp_path / "large.raw", "wb") as file:
+        file.truncate(4 * 4096**2 * 1024)
+    limit = 32 * 2**30
+    replaced = {"field": "large.raw", "size": "4096,4096,1024"}
+    result = run(*scan(), **replaced, address_space=limit)
+    message = "large.raw: does not fit into memory"
+    assert_fails(result, 1, message, tmp_path / "chi.raw")
+
+
+def test_a_report_that_cannot_be_printed(run, tmp_path):
+    with open("/dev/full", "w") as full:
+        result = run(*scan(), stdout=full)
+    assert result.returncode == 2
+    assert result.stderr.endswith("error: standard output: cannot be written\n")
+    assert (tmp_path / "chi.raw").stat().st_size == 4 * np.prod(SIZE)
+
+
 def test_the_graph_refuses_a_nan(run, tmp_path):
     field, mask = scan()
     field[7, 6, 8] = np.nan
@@ -149,13 +182,16 @@ def test_the_graph_refuses_a_shape(run, tmp_path):
         ({"output": "/dev/null"}, "/dev/null: is there and is no file"),
         ({"output": "link.raw"}, "link.raw: is there and is no file"),
         ({"output": "long.raw"}, "long.raw.part: is there and is no file"),
+        ({"output": "own.raw"}, "own.raw.part: is there; remove it"),
         ({"output": 4100 * "x"}, "xxx: is too long"),
     ],
 )
 def test_bad_use(replaced, message, run, tmp_path):
     (tmp_path / "link.raw").symlink_to("elsewhere.raw")
     (tmp_path / "long.raw.part").symlink_to("elsewhere.raw")
+    (tmp_path / "own.raw.part").write_text("of something else")
     assert_fails(run(*scan(), **replaced), 2, message, tmp_path / "chi.raw")
+    assert (tmp_path / "own.raw.part").read_text() == "of something else"
 
 
 def test_a_folder_that_is_no_model(run, tmp_path):

@@ -63,6 +63,19 @@ static int parse_size(const char *text, int64_t size[4])
     return 1;
 }
 
+/* Bring the largest component to 1: the graph takes no direction of any length. */
+static void scale(double direction[3])
+{
+    double largest = 0;
+    for (int i = 0; i < 3; i++) {
+        double size = direction[i] < 0 ? -direction[i] : direction[i];
+        if (size > largest)
+            largest = size;
+    }
+    for (int i = 0; largest > 0 && i < 3; i++)
+        direction[i] /= largest;
+}
+
 static TF_Tensor *vector_tensor(const double values[3])
 {
     const int64_t shape[2] = {1, 3};
@@ -119,7 +132,7 @@ static int run(Program *program)
     return 0;
 }
 
-static void print_report(const Program *program)
+static int print_report(const Program *program)
 {
     static const char *const titles[OUTPUTS] = {
         NULL, "solver iterations", "solver residual", "data consistency"};
@@ -133,6 +146,9 @@ static void print_report(const Program *program)
                 printf(" %.6g", ((const float *)data)[k]);
         printf("\n");
     }
+    if (fflush(stdout) || ferror(stdout))
+        return fail(BAD_USE, "standard output", "cannot be written");
+    return 0;
 }
 
 static int reconstruct(Program *program, char **arguments)
@@ -148,6 +164,7 @@ static int reconstruct(Program *program, char **arguments)
         return fail(BAD_USE, arguments[5], "is no VOXEL_SIZE, numbers like 1,1,2");
     if (!parse_three(arguments[6], b0))
         return fail(BAD_USE, arguments[6], "is no B0, numbers like 0,0,1");
+    scale(b0);
 
     program->inputs[VOXEL_SIZE] = vector_tensor(voxel_size);
     program->inputs[B0_DIRECTION] = vector_tensor(b0);
@@ -163,7 +180,7 @@ static int reconstruct(Program *program, char **arguments)
     if (!code)
         code = write_volume(arguments[7], program->outputs[SUSCEPTIBILITY]);
     if (!code)
-        print_report(program);
+        code = print_report(program);
     return code;
 }
 

@@ -2,6 +2,7 @@
 
 #include "volume.h"
 
+#include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +22,12 @@ TF_Tensor *new_tensor(const int64_t *shape, int axes)
     size_t bytes = sizeof(float);
     for (int i = 0; i < axes; i++)
         bytes *= (size_t)shape[i];
-    return TF_AllocateTensor(TF_FLOAT, shape, axes, bytes);
+    TF_Tensor *tensor = TF_AllocateTensor(TF_FLOAT, shape, axes, bytes);
+    if (tensor && !TF_TensorData(tensor)) { /* how it tells that memory is short */
+        TF_DeleteTensor(tensor);
+        return NULL;
+    }
+    return tensor;
 }
 
 static int name_temporary(const char *path, char temporary[LONGEST_PATH])
@@ -63,6 +69,16 @@ static int check_replaced(const char *path, const char *const inputs[2])
     return 0;
 }
 
+static int check_temporary(const char *path)
+{
+    struct stat there;
+    if (lstat(path, &there))
+        return 0;
+    if (!S_ISREG(there.st_mode))
+        return fail(BAD_USE, path, "is there and is no file");
+    return fail(BAD_USE, path, "is there; remove it if a run that was killed left it");
+}
+
 int check_output(const char *path, const char *const inputs[2])
 {
     char temporary[LONGEST_PATH];
@@ -70,7 +86,7 @@ int check_output(const char *path, const char *const inputs[2])
         return fail(BAD_USE, path, "is too long");
     int code = check_replaced(path, inputs);
     if (!code)
-        code = check_replaced(temporary, inputs);
+        code = check_temporary(temporary);
     if (!code && access(dirname(temporary), W_OK))
         code = fail(BAD_USE, path, "cannot be written");
     return code;
@@ -80,7 +96,10 @@ int write_volume(const char *path, const TF_Tensor *tensor)
 {
     char temporary[LONGEST_PATH];
     size_t bytes = TF_TensorByteSize(tensor);
-    FILE *file = name_temporary(path, temporary) ? fopen(temporary, "wb") : NULL;
+    int made = name_temporary(path, temporary)
+                   ? open(temporary, O_WRONLY | O_CREAT | O_EXCL, 0666)
+                   : -1;
+    FILE *file = made < 0 ? NULL : fdopen(made, "wb");
     if (!file)
         return fail(BAD_USE, path, "cannot be written");
     int complete = fwrite(TF_TensorData(tensor), 1, bytes, file) == bytes;

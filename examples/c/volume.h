@@ -22,8 +22,8 @@ int read_volume(const char *path, const int64_t size[4], TF_Tensor **tensor);
 /* Refuse an output that cannot be put in the place of what is there. */
 int check_output(const char *path, const char *const inputs[2]);
 
-/* Write a volume beside the path and rename it: what was there before stays until it is
-   complete. */
+/* Write a volume into a new file beside the path and rename it: what was there before
+   stays until it is complete. */
 int write_volume(const char *path, const TF_Tensor *tensor);
 
 #endif
