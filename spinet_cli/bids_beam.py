@@ -84,18 +84,18 @@ def check_pipeline_flags(arguments):
     flags = [f"--runner={arguments.runner}", *arguments.pipeline_options]
     options = PipelineOptions(flags)
     told = io.StringIO()
+
+    def refuse_unknown(parser):  # which Beam would leave out, with a warning at most
+        _, unknown = parser.parse_known_args(flags)
+        if unknown:
+            raise InputError(f"unrecognized arguments: {' '.join(unknown)}")
+
     try:
         with contextlib.redirect_stderr(told):
-            given, known = (
-                options.get_all_options(drop_default=True, retain_unknown_options=keep)
-                for keep in (True, False)
-            )
+            options.get_all_options(add_extra_args_fn=refuse_unknown)
     except SystemExit as error:  # how its argparse ends, after all of its usage
         told = told.getvalue().partition("error: ")[2]
         raise InputError(told or "an option for Beam stops it") from error
-    unknown = [f"--{name}" for name in sorted(set(given) - set(known))]
-    if unknown:
-        raise InputError(f"unrecognized arguments: {' '.join(unknown)}")
     return options
 
 

@@ -148,6 +148,15 @@ def test_a_folder_without_versions(tmp_path):
     [
         (["--runner=Hamster"], "--runner: .*Hamster"),
         (["--runner=DirectRunner", "--modle=x"], "unrecognized arguments: --modle"),
+        (["--runner=DirectRunner", "stray", "-x"], "unrecognized arguments: stray -x$"),
+        (
+            ["--runner=DirectRunner", "--save_main_session", "stray"],
+            "unrecognized arguments: stray$",
+        ),
+        (
+            ["--runner=DirectRunner", "--direct_running_mode", "in_memory", "b"],
+            "unrecognized arguments: b$",
+        ),
         (
             ["--runner=DirectRunner", "--direct_num_workers=many"],
             "error: argument --direct_num_workers: invalid int value: 'many'",
