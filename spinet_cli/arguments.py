@@ -80,7 +80,6 @@ def _add_simulate(parser):
     parser.add_argument(
         "--seed",
         type=int,
-        default=0,
         metavar="N",
         help="of the noise, at least 0; default 0",
     )

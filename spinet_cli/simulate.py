@@ -28,8 +28,11 @@ def run(arguments):
             f"--noise: expected a standard deviation of 0 to {LARGEST_NOISE:g} ppm, "
             f"got {arguments.noise:g}"
         )
-    if arguments.seed < 0:
-        raise InputError(f"--seed: expected at least 0, got {arguments.seed}")
+    seed = arguments.seed or 0
+    if seed < 0:
+        raise InputError(f"--seed: expected at least 0, got {seed}")
+    if arguments.seed is not None and not arguments.noise:
+        raise InputError("--seed is of the noise, it goes with --noise")
     check_geometry_flags(arguments)
     check_output_path(arguments.output)
     check_outputs([arguments.output], [arguments.susceptibility, arguments.mask])
@@ -50,7 +53,7 @@ def run(arguments):
         axes.turn_edges(voxel_size),
         axes.turn_direction(b0_direction),
         arguments.noise,
-        arguments.seed,
+        seed,
     )
     field = axes.turn_back(field)
     write_volume(

@@ -107,6 +107,7 @@ def test_bad_flag_of_reconstruct(flags, tmp_path, changed, message):
         ({"noise": "nan"}, "--noise: expected .* got nan"),
         ({"noise": "inf"}, "--noise: expected .* got inf"),
         ({"seed": -1}, "--seed: expected at least 0, got -1"),
+        ({"seed": 0}, "--seed is of the noise, it goes with --noise"),
         ({"b0_dir": "0,0,0"}, "--b0-dir: expected a vector longer than 0"),
         ({"output": "f.mat"}, "f.mat: expected an output file .nii or .nii.gz"),
     ],
