@@ -1,5 +1,6 @@
 """Where a report comes from: flags, files, versions, warnings and the time."""
 
+import argparse
 import contextlib
 import datetime
 import os
@@ -8,8 +9,10 @@ import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from spinet_cli.arguments import SUBCOMMANDS
 from spinet_tf import __version__
 from spinet_tf.errors import InputError
+from spinet_tf.nifti import split_array_name
 from spinet_tf.page import table
 
 PACKAGES = ("tensorflow", "keras", "numpy", "scipy", "nibabel", "matplotlib", "nilearn")
@@ -59,12 +62,11 @@ def provenance(arguments, files):
     Returns:
         list of elements of `spinet_tf.page`.
     """
+    names = _flag_names(arguments.subcommand)
     flags = {
-        f"--{name.replace('_', '-')}": " ".join(value)
-        if isinstance(value, list)
-        else value
-        for name, value in vars(arguments).items()
-        if value is not None and name != "subcommand"
+        names[key]: " ".join(value) if isinstance(value, list) else value
+        for key, value in vars(arguments).items()
+        if value is not None and key in names
     }
     now = datetime.datetime.now(datetime.timezone.utc)
     made = {
@@ -85,6 +87,18 @@ def provenance(arguments, files):
     ]
 
 
+def _flag_names(subcommand):
+    """What its `--help` calls each flag and argument, by where the value is kept."""
+    parser = argparse.ArgumentParser()
+    _, add_arguments = SUBCOMMANDS[subcommand]
+    add_arguments(parser)
+    # All else that is kept, such as the geometry of `bids`, nobody could have set.
+    return {
+        action.dest: (action.option_strings or [action.metavar])[0]
+        for action in parser._actions
+    }
+
+
 def _version(package):
     try:
         return version(package)
@@ -93,4 +107,5 @@ def _version(package):
 
 
 def _size(path):
-    return os.path.getsize(path) if os.path.isfile(path) else "-"
+    file_name, _ = split_array_name(str(path))
+    return os.path.getsize(file_name) if os.path.isfile(file_name) else "-"

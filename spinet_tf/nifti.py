@@ -56,7 +56,7 @@ def read_volume(path: str | os.PathLike) -> Volume:
             complex or not numeric, or has no usable voxel sizes or affine.
     """
     name = str(path)
-    file_name, array_name = _split_array_name(name)
+    file_name, array_name = split_array_name(name)
     if os.path.isdir(file_name):
         raise InputError(f"{file_name}: expected a file, it is a folder")
     if not os.path.isfile(file_name):
@@ -200,7 +200,8 @@ def check_output_path(path: str | os.PathLike) -> None:
     check_writable(path)
 
 
-def _split_array_name(path: str) -> tuple[str, str | None]:
+def split_array_name(path: str) -> tuple[str, str | None]:
+    """The file of "subject.mat:phs", and the array; None without a name."""
     match = re.fullmatch(r"(.*\.mat):([^/\\]*)", path, re.IGNORECASE | re.DOTALL)
     return match.groups() if match else (path, None)
 
