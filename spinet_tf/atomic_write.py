@@ -131,8 +131,10 @@ def check_writable(path: str | os.PathLike) -> None:
     try:
         with contextlib.suppress(FileNotFoundError):
             path.lstat()  # The probe does not tell whether the name is too long.
-        probe.touch(exist_ok=False)
-        probe.unlink()
+        try:
+            probe.touch(exist_ok=False)
+        finally:
+            probe.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"{path}: cannot be written, {error.strerror}") from error
 

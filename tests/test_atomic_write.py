@@ -2,6 +2,7 @@ import json
 import math
 import os
 import re
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +55,19 @@ def test_permissions_are_the_usual_ones(tmp_path):
 
 def test_check_writable_leaves_nothing(tmp_path):
     check_writable(tmp_path / "chi.nii")
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_interrupted_check_leaves_nothing(tmp_path, monkeypatch):
+    touch = Path.touch
+
+    def interrupt(path, **options):
+        touch(path, **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "touch", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        check_writable(tmp_path / "chi.nii")
     assert os.listdir(tmp_path) == []
 
 
