@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from spinet_cli.scan_task import without_suffix
 from spinet_tf import __version__
 from spinet_tf.atomic_write import atomic_path, made_folder, write_json
 from spinet_tf.bids_files import DESCRIPTION
@@ -34,7 +35,7 @@ class MapFiles(NamedTuple):
     @property
     def sidecar(self):
         """`Path` of the sidecar."""
-        return self.output.with_name(self.output.name.replace(".nii.gz", ".json"))
+        return Path(f"{without_suffix(str(self.output))}.json")
 
     def has_pictures(self, report):
         """Whether the picture is there, and the report if that is wanted.

@@ -9,6 +9,11 @@ from spinet_tf.errors import InputError
 SUFFIX = r"\.(nii|nii\.gz|mat)$"
 
 
+def bare_name(path):
+    """The name of a file without folder and suffix."""
+    return re.sub(SUFFIX, "", Path(path).name, flags=re.IGNORECASE)
+
+
 def method_names(paths, labels=None):
     """A name for each reconstruction.
 
@@ -34,10 +39,7 @@ def method_names(paths, labels=None):
             raise InputError(f"--label: expected no control characters, got {label!r}")
     if len(paths) == 1:
         return labels or [_printable(Path(paths[0]).name)]
-    names = labels or [
-        _printable(re.sub(SUFFIX, "", Path(path).name, flags=re.IGNORECASE))
-        for path in paths
-    ]
+    names = labels or [_printable(bare_name(path)) for path in paths]
     taken = {"reference": "the reference"}
     for name, path in zip(names, paths, strict=True):
         if name in taken:

@@ -2,11 +2,11 @@
 
 import math
 import re
-from pathlib import Path
 
 from spinet_cli.arguments_scan import MASK_THRESHOLD
 from spinet_cli.each_scan import run_each
 from spinet_cli.geometry import check_geometry_flags
+from spinet_cli.method_names import bare_name
 from spinet_cli.methods import prepare_method
 from spinet_cli.one_scan import reconstruct_scan
 from spinet_cli.outputs import check_outputs
@@ -20,7 +20,7 @@ from spinet_tf.field_units import (
     UNITS,
     ppm_per_unit,
 )
-from spinet_tf.nifti import NIFTI_SUFFIXES, check_output_path
+from spinet_tf.nifti import NIFTI_SUFFIXES, check_output_path, split_array_name
 from spinet_tf.padding import check_padding
 
 GRPC_SCHEMES = ("dns:", "ipv4:", "ipv6:", "unix:", "unix-abstract:", "vsock:")
@@ -155,9 +155,7 @@ def _names(fields):
     for field in fields:
         if not field:
             raise InputError("--field: got an empty name")
-        name = re.sub(
-            r"(\.nii|\.nii\.gz|\.mat(:.*)?)$", "", Path(field).name, flags=re.I
-        )
+        name = bare_name(split_array_name(field)[0])
         if name in fields_of:
             raise InputError(
                 f"--field: {fields_of[name]} and {field} have the same name, their "
