@@ -81,16 +81,15 @@ def test_nothing_is_computed_for_nobody(gone, code):
 
 
 def test_who_is_gone_while_waiting_holds_no_place(monkeypatch):
-    monkeypatch.setattr("spinet_tf.serving.server.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("spinet_tf.serving.line.POLL_SECONDS", 0.01)
     server = server_of(Mock(return_value={}))
-    server._solves.acquire()
-    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+    with (
+        concurrent.futures.ThreadPoolExecutor(1) as pool,
+        server._line.turn(lambda: None),
+    ):
         waiting = pool.submit(ask, server, fake_context(active=False))
-        try:
-            with pytest.raises(Aborted, match="CANCELLED"):
-                waiting.result(timeout=20)
-        finally:
-            server._solves.release()
+        with pytest.raises(Aborted, match="CANCELLED"):
+            waiting.result(timeout=20)
 
 
 def test_labels_are_refused_and_the_answer_says_what_it_is_of():

@@ -4,7 +4,6 @@ Predict, GetModelMetadata and GetModelStatus, with TF-Serving's status codes; on
 model, its newest version. No path and no code comes from the wire.
 """
 
-import contextlib
 import logging
 import threading
 import time
@@ -20,6 +19,7 @@ from tensorflow_serving.apis import (
 )
 
 from spinet_tf.serving.answers import refusal
+from spinet_tf.serving.line import Line
 from spinet_tf.serving.signatures import DEFAULT_SIGNATURE
 from spinet_tf.serving.tensors import (
     TooLarge,
@@ -29,7 +29,6 @@ from spinet_tf.serving.tensors import (
 )
 
 LOG = logging.getLogger(__name__)
-POLL_SECONDS = 0.5
 LONGEST_SECONDS = 24 * 3600.0
 STATUS_OF_CODE = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -38,7 +37,8 @@ class Limits(NamedTuple):
     """What a server takes on.
 
     Attributes:
-        solves: int, requests computed at the same time; the others wait.
+        solves: int, requests computed at the same time; the others wait, in the
+            order they came.
         waiting: int, requests that wait or are computed; more are refused.
         message_bytes: int, bytes of the largest request.
         values: int, most values of one input, the whole batch together.
@@ -66,7 +66,7 @@ class ModelServer:
         self._store = store
         self._name = name
         self._limits = limits
-        self._solves = threading.BoundedSemaphore(limits.solves)
+        self._line = Line(limits.solves)
         self._waiting = threading.BoundedSemaphore(limits.waiting)
 
     def predict(self, message, context):
@@ -102,7 +102,7 @@ class ModelServer:
         inputs = self._inputs(request, model.signatures[name])
         wanted = _outputs(request, model.signatures[name])
         del request  # it is as large as the volumes
-        with self._turn(context):
+        with self._line.turn(lambda: _check_somebody_waits(context)):
             results = model.run(name, inputs, _seconds_left(context))
         shapes = [list(value.shape) for value in inputs.values()]
         LOG.info("%s %s: %.2f s", name, shapes, time.monotonic() - start)
@@ -187,17 +187,6 @@ class ModelServer:
             inputs[name] = decode_float32(name, proto, self._limits.values)
             check_shape(name, inputs[name], signature.inputs[name])
         return inputs
-
-    @contextlib.contextmanager
-    def _turn(self, context):
-        """Wait until it is this request's turn to compute."""
-        while not self._solves.acquire(timeout=POLL_SECONDS):
-            _check_somebody_waits(context)
-        try:
-            _check_somebody_waits(context)
-            yield
-        finally:
-            self._solves.release()
 
 
 def _seconds_left(context):
