@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -17,6 +18,7 @@ def scan():
 
 
 def test_it_is_the_cnn_and_nothing_else(tmp_path):
+    keras.utils.set_random_seed(0)
     model = DenoiserOnly(unrolls=1, filters=4, blocks=1, residual=False)
     save_model(model, tmp_path / "cnn.keras")
     loaded = load_model(tmp_path / "cnn.keras")
