@@ -21,15 +21,14 @@ def decode_float32(name, proto, max_values):
     Args:
         name: str, of the input, for messages.
         proto: `TensorProto`.
-        max_values: int, limit of the values; a tensor of one repeated value is a few
-            bytes on the wire, of whatever size it claims to be.
+        max_values: int, limit of the values; a tensor whose last value repeats is a
+            few bytes on the wire, of whatever size it claims to be.
 
     Returns:
         float32 array.
 
     Raises:
-        WireError: another dtype, a shape that is none, or not as many values as it
-            says.
+        WireError: another dtype, a shape that is none, or more values than it says.
         TooLarge: more than `max_values` values.
     """
     if proto.dtype != tf.float32.as_datatype_enum:
@@ -49,10 +48,10 @@ def decode_float32(name, proto, max_values):
             f"{name}: expected {4 * count} bytes for the shape {shape}, "
             f"got {len(proto.tensor_content)}"
         )
-    is_repeated = count > 0 and len(proto.float_val) == 1
-    if not (proto.tensor_content or is_repeated or len(proto.float_val) == count):
+    # Of fewer the last one repeats, and none are zeros, as in TensorFlow.
+    if not proto.tensor_content and len(proto.float_val) > count:
         raise WireError(
-            f"{name}: expected {count} values for the shape {shape}, "
+            f"{name}: expected at most {count} values for the shape {shape}, "
             f"got {len(proto.float_val)}"
         )
     return tf.make_ndarray(proto)
