@@ -122,6 +122,29 @@ def test_status_and_metadata_of_what_is_not_there():
         server.get_model_metadata([metadata.SerializeToString()], context)
 
 
+def test_status_follows_tf_serving():
+    """Its get_model_status_impl.cc looks at no label, and for any name."""
+    server, context = server_of(None), fake_context()
+
+    def status(**spec):
+        message = get_model_status_pb2.GetModelStatusRequest()
+        message.model_spec.name = spec.pop("name", "spinet_qsm")
+        message.model_spec.version_label = spec.pop("label", "")
+        if "version" in spec:
+            message.model_spec.version.value = spec["version"]
+        return server.get_model_status([message.SerializeToString()], context)
+
+    for spec in ({}, {"label": "stable"}, {"version": 7}):
+        (found,) = status(**spec).model_version_status
+        assert (found.version, found.state) == (7, found.AVAILABLE)
+    with pytest.raises(Aborted, match="NOT_FOUND: model ''"):
+        status(name="")
+    with pytest.raises(Aborted, match="NOT_FOUND: version 6"):
+        status(version=6)
+    with pytest.raises(Aborted, match="INVALID_ARGUMENT: model_spec: expected"):
+        server.get_model_status([b""], context)
+
+
 def test_health_is_no_longer_good_at_the_end():
     limits = Limits(1, 1, 2**20, 100)
     server, port, say_goodbye = start_server(Mock(), "127.0.0.1:0", limits)

@@ -136,7 +136,10 @@ class ModelServer:
     def get_model_status(self, message, context):
         """ModelService/GetModelStatus."""
         request = _parse(get_model_status_pb2.GetModelStatusRequest, message, context)
-        model = self._find(request.model_spec, context)
+        if not request.HasField("model_spec"):
+            _refuse_no_name(context)
+        # Labels and an empty name are as nothing to TF-Serving, here alone.
+        model = self._find_named(request.model_spec, context)
         response = get_model_status_pb2.GetModelStatusResponse()
         response.model_version_status.add(
             version=model.version,
@@ -145,22 +148,23 @@ class ModelServer:
         return response
 
     def _find(self, spec, context):
-        model = self._store.current
         if not spec.name:
+            _refuse_no_name(context)
+        if spec.version_label:
             context.abort(
-                grpc.StatusCode.INVALID_ARGUMENT, "model_spec: expected a model's name"
+                grpc.StatusCode.INVALID_ARGUMENT,
+                f"version label {spec.version_label!r}: this server has no labels",
             )
+        return self._find_named(spec, context)
+
+    def _find_named(self, spec, context):
+        model = self._store.current
         if spec.name != self._name:
             context.abort(
                 grpc.StatusCode.NOT_FOUND,
                 f"model {spec.name!r} not found, this server has {self._name!r}",
             )
         wanted = spec.version.value if spec.HasField("version") else model.version
-        if spec.version_label:
-            context.abort(
-                grpc.StatusCode.INVALID_ARGUMENT,
-                f"version label {spec.version_label!r}: this server has no labels",
-            )
         if wanted != model.version:
             context.abort(
                 grpc.StatusCode.NOT_FOUND,
@@ -187,6 +191,12 @@ class ModelServer:
             inputs[name] = decode_float32(name, proto, self._limits.values)
             check_shape(name, inputs[name], signature.inputs[name])
         return inputs
+
+
+def _refuse_no_name(context):
+    context.abort(
+        grpc.StatusCode.INVALID_ARGUMENT, "model_spec: expected a model's name"
+    )
 
 
 def _seconds_left(context):
