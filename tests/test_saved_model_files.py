@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 import tensorflow as tf
@@ -9,7 +11,8 @@ import tensorflow as tf
 from spinet_tf.errors import InputError
 from spinet_tf.serving.saved_model import export_saved_model, versions
 from spinet_tf.serving.served_model import ServedModel
-from spinet_tf.serving.warmup import read_warmup_requests
+from spinet_tf.serving.warmup import LEAST_VOXELS, read_warmup_requests
+from tests.conftest import ROOT
 
 
 def test_version_folders(exported, tmp_path):
@@ -28,6 +31,20 @@ def test_version_folders(exported, tmp_path):
     (tmp_path / str(2**63 - 1)).mkdir()
     with pytest.raises(InputError, match="no number is left for another version"):
         export_saved_model(model, tmp_path)
+
+
+def test_the_smallest_version_can_be_served(exported, tmp_path):
+    folder = tmp_path / "served"
+    with pytest.raises(InputError, match="^max_voxels: expected 125 or more, got 124$"):
+        export_saved_model(exported[0], folder, max_voxels=124)
+    assert not folder.exists()
+    ServedModel(export_saved_model(exported[0], folder, max_voxels=LEAST_VOXELS))
+    code = (
+        "import export; from absl import flags; export.define_flags();"
+        "print(flags.FLAGS['max_voxels'].parser.lower_bound)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True)
+    assert int(found.stdout) == LEAST_VOXELS
 
 
 def test_what_the_graph_says_is_not_about_files(exported, tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from spinet_tf.copies import folded
 from spinet_tf.errors import InputError
 from spinet_tf.serving.model_card import model_card, model_facts
 from spinet_tf.serving.signatures import signatures
-from spinet_tf.serving.warmup import write_warmup_requests
+from spinet_tf.serving.warmup import LEAST_VOXELS, write_warmup_requests
 
 LICENCE = Path(__file__).parents[1] / "LICENSE"
 MAX_VOXELS = 320 * 320 * 320
@@ -33,17 +33,22 @@ def export_saved_model(
         output_dir: path, the model's base directory; made if it does not exist.
         precision: "float32", or "bfloat16" for a CNN in bfloat16. Defaults to
             "float32".
-        max_voxels: int, voxels of the largest batch the model accepts. Defaults to
-            320^3.
+        max_voxels: int, voxels of the largest batch the model accepts, 125 or more.
+            Defaults to 320^3.
         notes: str, what else the model card says. Defaults to nothing.
 
     Returns:
         `Path` of the version directory, `output_dir/1` or the next that is free.
 
     Raises:
-        InputError: the directory cannot be written to, or has the last number there is.
+        InputError: `max_voxels` is less, or the directory cannot be written to, or has
+            the last number there is.
         ValueError: an unknown precision.
     """
+    if max_voxels < LEAST_VOXELS:  # no server could warm it up
+        raise InputError(
+            f"max_voxels: expected {LEAST_VOXELS} or more, got {max_voxels}"
+        )
     network = folded(model, precision)
     facts = model_facts(model, precision, max_voxels)
     output_dir = Path(output_dir)

@@ -12,6 +12,7 @@ from spinet_tf.serving.signatures import (
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 WARMUP_EDGE = 32
+LEAST_VOXELS = 5**3  # of a request with anything in its mask, see below
 
 
 def _example_inputs(edge):
@@ -32,7 +33,7 @@ def write_warmup_requests(folder, max_voxels):
 
     Args:
         folder: `Path` of the version directory.
-        max_voxels: int, what the model accepts; 5^3 or more.
+        max_voxels: int, what the model accepts; `LEAST_VOXELS` or more.
     """
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
