@@ -23,6 +23,7 @@ from spinet_tf.field_units import (
 from spinet_tf.nifti import NIFTI_SUFFIXES, check_output_path, split_array_name
 from spinet_tf.padding import check_padding
 
+LARGEST = 1e9  # of what overflows beyond: for gRPC 1e10 seconds are in the past
 GRPC_SCHEMES = ("dns:", "ipv4:", "ipv6:", "unix:", "unix-abstract:", "vsock:")
 
 
@@ -98,8 +99,10 @@ def check_method_flags(arguments):
             raise InputError(f"{flag}: expected printable characters, got {text!r}")
     if arguments.server is not None:
         _check_address(arguments.server)
-    if limit is not None and not 0 < limit < math.inf:
-        raise InputError(f"--memory-limit: expected GB > 0, got {limit:g}")
+    if limit is not None and not 0 < limit <= LARGEST:
+        raise InputError(
+            f"--memory-limit: expected GB > 0 and at most {LARGEST:g}, got {limit:g}"
+        )
     check_padding(arguments.pad, "--pad")
     for flag, value, (low, high), unit in (
         ("--b0", arguments.b0, FIELD_STRENGTHS, "Tesla"),
@@ -112,8 +115,11 @@ def check_method_flags(arguments):
     threshold = arguments.mask_threshold
     if threshold is not None and not math.isfinite(threshold):
         raise InputError(f"{MASK_THRESHOLD}: expected a finite number, got {threshold}")
-    if not 0 < arguments.timeout < math.inf:
-        raise InputError(f"--timeout: expected seconds > 0, got {arguments.timeout:g}")
+    if not 0 < arguments.timeout <= LARGEST:
+        raise InputError(
+            f"--timeout: expected seconds > 0 and at most {LARGEST:g}, "
+            f"got {arguments.timeout:g}"
+        )
 
 
 def _check_address(address):
