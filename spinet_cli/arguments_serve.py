@@ -34,7 +34,11 @@ def add_serve(parser):
         ("--concurrent", 1, "requests computed at the same time"),
         ("--max-waiting", 16, "requests computed or waiting; more are refused"),
         ("--max-voxels", 320**3, "voxels of a batch; larger ones are refused"),
-        ("--max-message-mb", 288, "MB of a request; larger ones are refused"),
+        (
+            "--max-message-mb",
+            288,
+            "MB of a request; larger ones are refused, and those of 2048 always",
+        ),
     ):
         parser.add_argument(
             flag,

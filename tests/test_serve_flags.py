@@ -26,6 +26,14 @@ def test_defaults_of_serve():
             parser.parse_args(["serve", "--model-dir=x", f"--port={port}"])
 
 
+def test_help_tells_the_largest_message_there_is(capsys):
+    from spinet_cli.main import main
+
+    assert main(["serve", "--help"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "larger ones are refused, and those of 2048 always; default 288" in told
+
+
 def test_one_address_of_a_host_is_enough(monkeypatch):
     from spinet_cli import serve
 
