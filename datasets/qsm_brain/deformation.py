@@ -13,6 +13,10 @@ from .template import load_template
 _DEEP_GREY_CENTRES = np.array(
     [[13, 8, 8], [22, 0, 0], [11, -19, 5], [8, -19, -10], [15, -57, -33]], float
 )
+_LEAST_BRAIN = 0.35  # share of a patch
+# Tries before a patch is drawn anew, and before its shape is refused. Patches of 64^3
+# and less take 18 of the former at most and one of the latter.
+_CENTRES, _VIEWS = 100, 50
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,16 +134,37 @@ def random_patch_view(rng: np.random.Generator, shape: tuple[int, int, int]) -> 
 
     Returns:
         The view; at least 35% of it, and often all of it, is brain.
+
+    Raises:
+        ValueError: if the shape is too large for that, however magnified.
+    """
+    for _ in range(_VIEWS):
+        zoom = rng.uniform(0.8, 1.3) if rng.random() < 0.6 else rng.uniform(1.3, 3.2)
+        degrees = 180.0 if rng.random() < 0.25 else 25.0
+        voxel_size = _anisotropy(rng) / zoom
+        matrix = _random_rotation(rng, degrees) * voxel_size
+        centre = _random_centre(rng, shape, matrix)
+        if centre is not None:
+            scale = float(np.prod(voxel_size) ** (1 / 3))
+            displacement = _random_displacement(rng, shape, scale)
+            return View(shape, voxel_size, matrix, centre, displacement)
+    raise ValueError(
+        f"shape: expected patches that a brain fills to {_LEAST_BRAIN:.0%}, got"
+        f" {tuple(shape)}"
+    )
+
+
+def _random_centre(rng, shape, matrix) -> np.ndarray | None:
+    """Where a patch shows brain enough; None if it seems to hold too little anywhere.
+
+    A large one at a low magnification does: a view of 160^3 voxels of 1.25 mm is four
+    times as large as the brain.
     """
     template = load_template()
-    zoom = rng.uniform(0.8, 1.3) if rng.random() < 0.6 else rng.uniform(1.3, 3.2)
-    degrees = 180.0 if rng.random() < 0.25 else 25.0
-    voxel_size = _anisotropy(rng) / zoom
-    matrix = _random_rotation(rng, degrees) * voxel_size
     lattice = np.stack(np.meshgrid(*[np.linspace(-0.5, 0.5, 7)] * 3), 0)
     lattice = (lattice.reshape(3, -1).T * shape) @ matrix.T
-    least_brain = rng.uniform(0.35, 1.0)
-    while True:
+    least_brain = rng.uniform(_LEAST_BRAIN, 1.0)
+    for _ in range(_CENTRES):
         if rng.random() < 0.4:
             centre = rng.choice(_DEEP_GREY_CENTRES) * rng.choice([[-1, 1, 1], [1] * 3])
             centre = centre + rng.normal(0, 10.0, 3)
@@ -147,11 +172,9 @@ def random_patch_view(rng: np.random.Generator, shape: tuple[int, int, int]) -> 
             centre = rng.choice(template.brain_points) + rng.uniform(-0.5, 0.5, 3)
         brain = template.sample(template.brain, (lattice + centre).T)
         if brain.mean() >= least_brain:
-            break
-        least_brain = max(0.35, least_brain - 0.02)
-    scale = float(np.prod(voxel_size) ** (1 / 3))
-    displacement = _random_displacement(rng, shape, scale)
-    return View(shape, voxel_size, matrix, np.asarray(centre, float), displacement)
+            return np.asarray(centre, float)
+        least_brain = max(_LEAST_BRAIN, least_brain - 0.02)
+    return None
 
 
 def random_head_view(rng: np.random.Generator, shape: tuple[int, int, int]) -> View:
@@ -162,13 +185,14 @@ def random_head_view(rng: np.random.Generator, shape: tuple[int, int, int]) -> V
         shape: matrix size.
 
     Returns:
-        The view; the whole brain fits in.
+        The view; before the deformation the whole brain fits in. A strong one can
+        move some of its surface off the grid.
     """
     axes = _random_rotation(rng, 12.0) * np.exp(rng.normal(0, 0.03, 3))
     if rng.random() < 0.25:
         axes[:, rng.integers(3)] *= rng.uniform(1.2, 2.0)
     extent = load_template().brain_points[::97] @ np.linalg.inv(axes).T
-    margin = 6.0  # mm; the deformation moves the surface by less
+    margin = 6.0  # mm; few deformations move the surface by more, up to 17
     low, high = extent.min(0) - margin, extent.max(0) + margin
     scale = np.max((high - low) / np.array(shape)) * rng.uniform(1.0, 1.06)
     matrix = axes * scale
