@@ -4,12 +4,8 @@ import sys
 import zlib
 from pathlib import Path
 
-from datasets.loading import (
-    load_dataset,
-    may_be_of_scans,
-    only_coarse,
-    scans_of,
-)
+from datasets.building import check_same_scans, scans_of
+from datasets.loading import load_dataset, may_be_of_scans, only_coarse
 from spinet_cli.script import run_script
 from spinet_cli.training_flags import as_flagfile, define_flags, ema_momentum
 
@@ -146,6 +142,7 @@ def load_data(options):
             (options.validation, "validation", options.validation_examples),
         )
     )
+    check_same_scans(names, options.data_dir)
     if options.least_voxel_size:
         training = only_coarse(training, options.least_voxel_size, options.dataset)
     return training, validation

@@ -13,9 +13,11 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from datasets.loading import load_dataset, scans_of
+from datasets.building import scans_of
+from datasets.loading import load_dataset
 from datasets.qsm_cosmos import dummy_data_generation
 from datasets.qsm_cosmos.qsm_cosmos_dataset_builder import Builder as CosmosBuilder
+from datasets.qsm_cosmos.qsm_cosmos_dataset_builder import CosmosConfig
 from datasets.qsm_shapes.qsm_shapes_dataset_builder import Builder as ShapesBuilder
 from spinet_tf.errors import InputError
 from tests.conftest import ROOT
@@ -204,15 +206,26 @@ def test_scans_are_recorded_of_what_is_built_here(tmp_path):
 
 
 def test_patches_of_an_earlier_version_are_not_for_measured_fields(tmp_path):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(CosmosBuilder, "VERSION", tfds.core.Version("1.0.0"))
-        builder = CosmosBuilder(config="volumes", data_dir=tmp_path)
-        config = tfds.download.DownloadConfig(manual_dir=dummy_data_generation.FOLDER)
-        builder.download_and_prepare(download_config=config)
-    folder = str(builder.data_dir)
-    assert len(load_dataset(folder, tmp_path, "train")) == 2
+    patches = CosmosConfig(name="small", shape=(9, 8, 10), stride=(5, 4, 6))
+
+    def built(config, version):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(CosmosBuilder, "VERSION", tfds.core.Version(version))
+            builder = CosmosBuilder(config=config, data_dir=tmp_path)
+        scans = tfds.download.DownloadConfig(manual_dir=dummy_data_generation.FOLDER)
+        builder.download_and_prepare(download_config=scans)
+        return str(builder.data_dir)
+
+    old = built(patches, "1.0.0")
+    assert len(load_dataset(old, tmp_path, "train")) == 16
     with pytest.raises(InputError, match=r"version 1\.1\.0 or later, got 1\.0\.0"):
-        load_dataset(folder, tmp_path, "train", measured_fields=True)
+        load_dataset(old, tmp_path, "train", measured_fields=True)
+    # The field of a whole volume is as measured in both.
+    for config, version in ((patches, "1.1.0"), ("volumes", "1.0.0")):
+        stored = load_dataset(
+            built(config, version), tmp_path, "train", measured_fields=True
+        )
+        assert next(iter(stored))["local_field"].numpy().std() > 1e-3
 
 
 @pytest.mark.parametrize("name", ["dataset_info.json", "scans.json"])

@@ -135,6 +135,8 @@ def test_flags_reach_the_data(options, monkeypatch):
 
     monkeypatch.setattr(script, "load_dataset", load)
     monkeypatch.setattr(script, "may_be_of_scans", lambda *_: True)
+    checked = []
+    monkeypatch.setattr(script, "check_same_scans", lambda *a: checked.append(a))
     monkeypatch.setattr(script, "only_coarse", lambda *arguments: arguments)
     words = ("--dataset=a/b", "--validation=c/d", "--data_dir=e", "--scans_dir=f")
     words += ("--train_fraction=0.07", "--validation_examples=3")
@@ -151,3 +153,4 @@ def test_flags_reach_the_data(options, monkeypatch):
     asked.clear()
     script.load_data(options(*words, "--comparison=g/h"))
     assert [each[2] for each in asked[:2]] == ["validation", "test"]
+    assert checked[-1] == (["a/b", "c/d", "g/h"], "e")
