@@ -18,27 +18,16 @@ LARGEST_ANGLE = 1.0
 LONGEST_UNITS = 40
 
 
-def warn_of_sidecar(task, b0_direction):
-    """Warn where the JSON file beside a field says something else than what is used.
+def warn_of_other_units(task):
+    """Warn where the JSON file beside a field names other units than are used.
 
     One that cannot be read or used says nothing.
 
     Args:
         task: `ScanTask`.
-        b0_direction: unit vector of three floats in voxel axes, that is used.
     """
-    stem = without_suffix(task.field)
-    path = Path(f"{stem}.json")
-    if stem == task.field or not os.path.isfile(path):
-        return
-    with contextlib.suppress(InputError):
-        content = read_json_object(path)
-        _compare_units(path, content.get("Units"), task.units.units)
-        if task.flags.b0_dir == "auto":
-            _compare_directions(path, direction_in(content, path), b0_direction)
-
-
-def _compare_units(path, stated, used):
+    path, content = _beside(task.field)
+    stated, used = content.get("Units"), task.units.units
     if not isinstance(stated, str) or stated.lower() == used:
         return
     known = stated.lower() in UNITS
@@ -46,20 +35,42 @@ def _compare_units(path, stated, used):
     warnings.warn(
         f"{path}: its Units are {stated[:LONGEST_UNITS]!r}, the field is taken to be in"
         f" {UNITS[used]}; {hint}",
-        stacklevel=3,
+        stacklevel=2,
     )
 
 
-def _compare_directions(path, stated, used):
-    if stated is None:
+def warn_of_another_direction(task, b0_direction):
+    """Warn where the JSON file beside a field names another B0 direction than is used.
+
+    One that cannot be read or used says nothing.
+
+    Args:
+        task: `ScanTask`.
+        b0_direction: unit vector of three floats in voxel axes, that is used.
+    """
+    path, content = _beside(task.field)
+    stated = None
+    with contextlib.suppress(InputError):
+        stated = direction_in(content, path)
+    if stated is None or task.flags.b0_dir != "auto":
         return
     # B0 and its opposite are the same to the dipole.
-    cosine = min(1.0, abs(float(np.dot(stated, used))))
+    cosine = min(1.0, abs(float(np.dot(stated, b0_direction))))
     degrees = math.degrees(math.acos(cosine))
     if degrees > LARGEST_ANGLE:
         vector = ",".join(f"{component:.6g}" for component in stated)
         warnings.warn(
-            f"{path}: its B0Direction is {degrees:.3g} degrees from that of the header,"
-            f" which is used; for the sidecar's give --b0-dir={vector}",
-            stacklevel=3,
+            f"{path}: its B0Direction is {degrees:.3g} degrees from the one that is"
+            f" used; for the sidecar's give --b0-dir={vector}",
+            stacklevel=2,
         )
+
+
+def _beside(field):
+    """The path of the JSON file beside a field, and what is in it, if anything is."""
+    stem = without_suffix(field)
+    path = Path(f"{stem}.json")
+    if stem != field and os.path.isfile(path):
+        with contextlib.suppress(InputError):
+            return path, read_json_object(path)
+    return path, {}

@@ -86,6 +86,14 @@ def place_and_resolve(arguments, volume, mask, sidecar_b0=None):
     geometry = _resolve(arguments, placed, sidecar_b0, affine)
     fits = np.allclose(geometry[0], placed.voxel_size or geometry[0], rtol=0.01)
     if fits:
+        if volume.is_placed and not np.allclose(
+            volume.voxel_size, geometry[0], rtol=0.01
+        ):
+            warnings.warn(
+                f"{volume.name}: its affine has voxels of other edges than that of"
+                f" {mask.name}, which is used; what is written keeps its affine",
+                stacklevel=2,
+            )
         # One that leads to a template keeps its place there.
         return volume if volume.is_placed else placed, *geometry
     if volume.affine is None:

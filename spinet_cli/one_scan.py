@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 
 from spinet_cli.arguments_scan import MASK_THRESHOLD
-from spinet_cli.field_beside import warn_of_sidecar
+from spinet_cli.field_beside import warn_of_another_direction, warn_of_other_units
 from spinet_cli.geometry import place_and_resolve
 from spinet_cli.outputs import check_outputs
 from spinet_cli.provenance import recorded_warnings
@@ -74,6 +74,8 @@ def read_scan(task, unrolls=0):
     mask = read_mask(task.mask, threshold, threshold_flag=MASK_THRESHOLD)
     check_same_grid(field, mask)
     field = check_field(field, mask)
+    if task.bids is None:  # there the sidecars are used
+        warn_of_other_units(task)
     check_units(
         field.data[mask.data],
         *task.units,
@@ -87,8 +89,8 @@ def read_scan(task, unrolls=0):
     )
     _warn_of_faces(task, mask)
     field, *geometry = place_and_resolve(task.flags, field, mask, task.b0_direction)
-    if task.bids is None:  # there the sidecars are used
-        warn_of_sidecar(task, geometry[1])
+    if task.bids is None:
+        warn_of_another_direction(task, geometry[1])
     return Scan(dataclasses.replace(field, data=ppm), mask, *geometry, reference)
 
 

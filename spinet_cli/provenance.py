@@ -92,7 +92,8 @@ def _flag_names(subcommand):
     parser = argparse.ArgumentParser()
     _, add_arguments = SUBCOMMANDS[subcommand]
     add_arguments(parser)
-    # All else that is kept, such as the geometry of `bids`, nobody could have set.
+    # All else that is kept, such as the geometry of `bids`, has no flag; what Beam is
+    # given belongs to how the work was spread, not to how a map was made.
     return {
         action.dest: (action.option_strings or [action.metavar])[0]
         for action in parser._actions

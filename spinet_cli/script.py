@@ -101,6 +101,10 @@ def _run_and_tell(run):
     except FloatingPointError as error:
         _stop(error, FAILED)
     except Exception as error:
+        import tensorflow as tf
+
+        if isinstance(error, tf.errors.ResourceExhaustedError):
+            _stop(OUT_OF_MEMORY, BAD_INPUT)
         damage = _damage(error)
         if damage is None:
             raise

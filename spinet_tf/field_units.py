@@ -124,7 +124,9 @@ def check_units(
         return
     guess = next(unit for largest, unit in LOOKS_LIKE if spread <= largest)
     hint = f"it looks like {guess}"
-    if UNITS[units] in guess.split(" or "):
+    # What follows a comma is the least likely.
+    likely = guess.partition(",")[0].split(" or ")
+    if any(each.startswith(UNITS[units]) for each in likely):
         hint = "check the field strength" + " and echo time" * (units == "rad")
     found = f"{spread:.3g} {UNITS[units]}"
     if units != "ppm":

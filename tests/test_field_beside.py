@@ -5,19 +5,19 @@ import math
 import pytest
 
 from spinet_tf.volume import affine_b0_direction
-from tests.command_line import oblique_affine, read, read_json, succeed, write
+from tests.command_line import oblique_affine, read, read_json, run, succeed, write
 
 
 @pytest.fixture
 def reconstruct(flags, tmp_path):
     """Reconstructs with a text beside the field; gives what standard error has."""
 
-    def run(beside, **others):
+    def reconstructed(beside, **others):
         field = write(tmp_path / "field.nii.gz", read(flags["field"]))
         (tmp_path / "field.json").write_text(beside)
         return succeed("reconstruct", **{**flags, "field": field, **others}).err
 
-    return run
+    return reconstructed
 
 
 def test_other_units_are_told(reconstruct, tmp_path):
@@ -31,6 +31,13 @@ def test_other_units_are_told(reconstruct, tmp_path):
     assert read_json(tmp_path / "map.json")["FieldUnits"] == "ppm"
 
 
+def test_other_units_are_told_of_a_field_that_is_refused(flags, tmp_path):
+    field = write(tmp_path / "field.nii.gz", 60 * read(flags["field"]))
+    (tmp_path / "field.json").write_text('{"Units": "Hz"}')
+    result = run("reconstruct", **{**flags, "field": field})
+    assert (result.exit_code, "give --field-units hz" in result.err) == (2, True)
+
+
 def test_units_that_no_flag_knows(reconstruct):
     told = reconstruct('{"Units": "T"}')
     assert "its Units are 'T', the field is taken to be in ppm; see --field" in told
@@ -42,8 +49,8 @@ def test_another_direction_is_told_if_it_would_be_used(reconstruct, tmp_path):
     told = reconstruct('{"B0Direction": [0, 0, 2]}')
     assert told == (
         f"spinet-qsm: warning: {tmp_path / 'field.json'}: its B0Direction is"
-        f" {degrees:.3g} degrees from that of the header, which is used; for the"
-        " sidecar's give --b0-dir=0,0,1\n"
+        f" {degrees:.3g} degrees from the one that is used; for the sidecar's give"
+        " --b0-dir=0,0,1\n"
     )
     assert "--b0-dir=0,0,1" in reconstruct('{"B0_dir": [0, 0, 1]}')
     assert reconstruct('{"B0Direction": [0, 0, 1]}', b0_dir="0,1,0") == ""

@@ -90,6 +90,8 @@ def test_a_field_of_a_template_has_the_geometry_of_its_mask(scan, flags, tmp_pat
     np.testing.assert_allclose(written.affine, template)
     codes = written.header["sform_code"], written.header["qform_code"]
     assert codes == (TO_TEMPLATE, 0)
+    told = "field.nii: its affine has voxels of other edges than that of"
+    assert told in result.err
     succeed("reconstruct", **{**flags, "output": tmp_path / "expected.nii"})
     expected = read(tmp_path / "expected.nii")
     np.testing.assert_allclose(read(tmp_path / "map.nii.gz"), expected, atol=1e-5)

@@ -37,6 +37,8 @@ def test_a_field_stated_in_ppm_is_warned_of():
         check_units(brain(2), "ppm", units_flag="--field-units")
     with pytest.raises(InputError, match="check the field strength$"):
         check_units(brain(10), "hz", 0.2, units_flag="--field-units")
+    with pytest.raises(InputError, match="check the field strength"):
+        check_units(brain(11), "rad", 3, 0.02)  # of "radians at 7 T"
     with pytest.raises(InputError, match="0 everywhere"):
         check_units(np.zeros(9, np.float32), "ppm", stated=True)
 

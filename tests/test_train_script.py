@@ -127,6 +127,10 @@ def test_nobody_reads_the_help():
     [
         ("FloatingPointError('the loss')", 1, "the loss"),
         ("MemoryError", 2, "the machine has not enough memory for these volumes"),
+        (
+            "tf.errors.ResourceExhaustedError(None, None, 'OOM')",
+            *(2, "the machine has not enough memory for these volumes"),
+        ),
         ("tf.errors.NotFoundError(None, None, 'No algorithm')", 1, "No algorithm"),
         (
             "tf.errors.DataLossError(None, None, 'truncated record')",

@@ -63,7 +63,7 @@ static int parse_size(const char *text, int64_t size[4])
     return 1;
 }
 
-/* Bring the largest component to 1: the graph takes no direction of any length. */
+/* Bring the largest component to 1: the graph refuses very long and short ones. */
 static void scale(double direction[3])
 {
     double largest = 0;
