@@ -24,13 +24,11 @@ class MatScan:
     """One file with `phs` (local field, ppm), `cos` (COSMOS map, ppm), `msk` (mask).
 
     Attributes:
-        subject: for example "sub-01".
         path: the file.
         voxel_size: mm, where the file has no `voxel_size`.
         b0_direction: in voxel axes, where the file has no `B0_dir`.
     """
 
-    subject: str
     path: Path
     voxel_size: tuple[float, float, float]
     b0_direction: tuple[float, float, float]
@@ -114,7 +112,7 @@ class MatFolder:
             One scan a file.
         """
         return [
-            MatScan(subject, path, self.voxel_size, self.b0_direction)
+            MatScan(path, self.voxel_size, self.b0_direction)
             for path in mat_files(self.folder)
             if path.name.startswith(subject)
             and _NAME.fullmatch(path.name)[1] == subject
