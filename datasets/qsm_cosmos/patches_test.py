@@ -6,7 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datasets.qsm_cosmos.patches import crop, patch_corners
-from spinet_tf.errors import InputError
+from datasets.qsm_cosmos.qsm_cosmos_dataset_builder import CosmosConfig
+from datasets.qsm_cosmos.shared_by_tests import build
+from spinet_tf import simulate
+from spinet_tf.errors import InputError, OutOfMemory
 
 lengths = st.tuples(*[st.integers(5, 14)] * 3)
 
@@ -56,3 +59,12 @@ def test_patches_with_little_mask_are_left_out():
 def test_a_patch_larger_than_the_volume_is_refused():
     with pytest.raises(InputError, match="smaller than a patch"):
         patch_corners(np.ones((6, 7, 8), bool), (6, 8, 8), (4, 4, 4), 0.0)
+
+
+def test_too_little_memory_for_the_field_of_a_scan_is_told_with_its_name(
+    folder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(simulate, "BYTES_PER_VOXEL", 10**12)
+    config = CosmosConfig(name="small", shape=(9, 8, 10), stride=(5, 4, 6))
+    with pytest.raises(OutOfMemory, match="^sub-01_run-1: susceptibility: simulating"):
+        build(folder, tmp_path / "data", config)

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow_datasets as tfds
 
+from spinet_tf.errors import OutOfMemory
+
 from .patch_field import PatchField
 from .patches import crop, patch_corners
 from .scan import Scan
@@ -116,7 +118,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, scans):
         for scan in scans:
-            yield from examples(scan.name, scan.read(), self.builder_config)
+            try:
+                yield from examples(scan.name, scan.read(), self.builder_config)
+            except OutOfMemory as error:
+                raise OutOfMemory(f"{scan.name}: {error}") from error
 
 
 def examples(name: str, scan: Scan, config: CosmosConfig) -> Iterator:
