@@ -52,7 +52,7 @@ class NiftiScan:
         field, chi = read_volume(self.field.path), read_volume(map_path)
         mask = read_mask(mask_path)
         placed = field.placed_like(chi).placed_like(mask)
-        return make_scan(
+        scan = make_scan(
             susceptibility=chi,
             local_field=field,
             mask=mask,
@@ -60,6 +60,8 @@ class NiftiScan:
             b0_direction=sidecar.b0_direction or placed.b0_direction,
             units=sidecar.units,
         )
+        untold = not (sidecar.b0_direction or placed.knows_scanner_axes)
+        return dataclasses.replace(scan, b0_is_assumed=untold)
 
     def _map_of(self, field: BidsFile) -> Path:
         maps = self.tree.images("Chimap", "cosmos")

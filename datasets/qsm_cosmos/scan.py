@@ -23,6 +23,8 @@ class Scan:
         mask: bool `(x, y, z)`.
         voxel_size: float32 `(3,)`, mm.
         b0_direction: float32 `(3,)`, unit vector in voxel axes.
+        b0_is_assumed: whether nothing tells how the head lay in the scanner. Defaults
+            to False.
     """
 
     susceptibility: np.ndarray
@@ -30,6 +32,7 @@ class Scan:
     mask: np.ndarray
     voxel_size: np.ndarray
     b0_direction: np.ndarray
+    b0_is_assumed: bool = False
 
 
 def make_scan(

@@ -1,6 +1,7 @@
 """The folder a user names: the scans in it, and all that is wrong with them."""
 
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def checked_scans(
     Raises:
         ListedErrors: if there are problems; a line for each.
     """
-    problems = []
+    problems, b0_is_assumed = [], []
     found = {}
     for split, subjects in splits.items():
         found[split] = []
@@ -73,7 +74,10 @@ def checked_scans(
             except InputError as error:
                 problems.append(str(error))
         for scan in found[split]:
-            problems += _problems(scan, check)
+            try:
+                b0_is_assumed.append(_checked(scan, check).b0_is_assumed)
+            except InputError as error:
+                problems.append(str(error))
     if problems:
         # A map that several fields share is told of once.
         lines = dict.fromkeys(_within(opened.folder, each) for each in problems)
@@ -83,6 +87,13 @@ def checked_scans(
         )
     if isinstance(opened, MatFolder):
         warn_of_assumed_geometry([scan for scans in found.values() for scan in scans])
+    elif any(b0_is_assumed):
+        warnings.warn(
+            f"{opened.folder}: {sum(b0_is_assumed)} of {len(b0_is_assumed)} local"
+            " fields have neither B0Direction nor an orientation in the scanner, B0 is"
+            " assumed along the z axis of their affine",
+            stacklevel=2,
+        )
     return found
 
 
@@ -93,13 +104,10 @@ def _within(folder: Path, problem: str) -> str:
     return problem
 
 
-def _problems(scan: NiftiScan | MatScan, check: Callable[[Scan], object]) -> list[str]:
-    try:
-        content = scan.read()
-    except InputError as error:
-        return [str(error)]
+def _checked(scan: NiftiScan | MatScan, check: Callable[[Scan], object]) -> Scan:
+    content = scan.read()
     try:
         check(content)
     except InputError as error:
-        return [f"{scan.name}: {error}"]
-    return []
+        raise InputError(f"{scan.name}: {error}") from error
+    return content
