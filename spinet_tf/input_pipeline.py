@@ -31,7 +31,8 @@ class Share(NamedTuple):
 
 
 WHOLE = Share(1, 0, 1)
-SHUFFLED = 256  # examples in the shuffle buffer
+SHUFFLED = 256  # examples in the shuffle buffer, where they fit in
+SHUFFLED_BYTES = 2**30
 
 
 def training_stream(
@@ -58,12 +59,13 @@ def training_stream(
         `tf.data.Dataset` of (inputs, truth) batches.
     """
     finish = _numbered(errors, seed, training=True, measured_fields=measured_fields)
+    buffer = _shuffle_buffer(stored)
 
     # A pass has its own seed: with `reshuffle_each_iteration` the order would depend on
     # how many iterators were made before, which differs between strategies.
     def shuffled(number):
         tf.random.set_seed(1)  # of this function's graph, in place of the global one
-        return stored.shuffle(SHUFFLED, seed + number, reshuffle_each_iteration=False)
+        return stored.shuffle(buffer, seed + number, reshuffle_each_iteration=False)
 
     whole_passes, rest = divmod(start * batch_size, len(stored))
     passes = tf.data.Dataset.counter(whole_passes).flat_map(shuffled)
@@ -111,6 +113,16 @@ def validation_batches(stored, errors, seed, measured_fields=0.0):
     """
     finish = _numbered(errors, seed, training=False, measured_fields=measured_fields)
     return stored.enumerate().map(finish).batch(1).prefetch(1)
+
+
+def _shuffle_buffer(stored):
+    """How many examples are shuffled at a time, by the size of the first of them."""
+    spec = stored.element_spec.values()
+    if not all(each.shape.is_fully_defined() for each in spec):
+        # Volumes of a data set may be of unlike sizes, but hardly very unlike.
+        spec = next(iter(stored)).values()
+    of_one = sum(each.shape.num_elements() * each.dtype.size for each in spec)
+    return max(1, min(SHUFFLED, SHUFFLED_BYTES // of_one))
 
 
 def _numbered(errors, seed, **options):
