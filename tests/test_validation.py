@@ -115,3 +115,29 @@ def test_the_picture_shows_the_map_minus_the_truth(tmp_path, monkeypatch):
     assert {name: row[0, 0, 0] for name, row in shown.items()} == {
         **{"reconstruction": 3.0, "truth": 1.0, "error": 2.0},
     }
+
+
+def test_volumes_are_read_anew_for_every_validation(tmp_path, monkeypatch):
+    mask = np.zeros((1, 8, 8, 8, 1), "float32")
+    mask[:, 1:-1, 1:-1, 2:-1] = 1
+    fields = np.random.default_rng(0).standard_normal((3, *mask.shape))
+    read = []
+
+    def batches():
+        for field in fields:
+            read.append(field)
+            field = field.astype("float32")
+            yield {"local_field": field, "mask": mask}, 0.9 * field * mask
+
+    spec = tf.TensorSpec(mask.shape)
+    signature = ({"local_field": spec, "mask": spec}, spec)
+    stored = tf.data.Dataset.from_generator(batches, output_signature=signature)
+    check = Validation(stored, tmp_path)
+    assert len(read) == 3  # so that what cannot be read is told at once
+    monkeypatch.setattr(check, "_write_picture", lambda *_: None)
+    check._reconstruct = lambda inputs: SimpleNamespace(
+        susceptibility=inputs["local_field"], iterations=[2]
+    )
+    first = check._evaluate(0)
+    assert len(read) == 6
+    assert check._evaluate(1) == first and len(read) == 9

@@ -49,7 +49,8 @@ class Validation(keras.callbacks.Callback):
     """Adds the metrics of both families to the logs, saves the best and last model.
 
     Args:
-        batches: `tf.data.Dataset` of (inputs, truth) batches of one volume.
+        batches: `tf.data.Dataset` of (inputs, truth) batches of one volume, the same
+            whenever it is read.
         folder: path for `best.keras`, `last.keras`, `validation.png` and TensorBoard's
             pictures.
         best: float, the best `val_nrmse` so far. Defaults to infinity.
@@ -57,7 +58,10 @@ class Validation(keras.callbacks.Callback):
 
     def __init__(self, batches, folder, best=float("inf")):
         super().__init__()
-        self.batches = list(batches)
+        # Not kept: the volumes of a large data set would take gigabytes.
+        self.batches = batches
+        for _ in batches:  # what is wrong with one is told before the training
+            pass
         self.folder = Path(folder)
         self.best = best
         self._reconstruct = None
