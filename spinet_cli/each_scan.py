@@ -3,6 +3,7 @@
 import sys
 
 from spinet_cli.main import OUT_OF_MEMORY, one_line
+from spinet_cli.termination import asked_to_end
 from spinet_tf.errors import InputError
 
 FAILED = 1
@@ -19,6 +20,9 @@ def run_each(scans, work, name):
     Returns:
         Exit code: 0, or 1 if `work` raised an `InputError`, or ran out of memory, for
         any of them.
+
+    Raises:
+        InputError, MemoryError: of `work`, once the program is asked to end.
     """
     failures = []
     for number, scan in enumerate(scans, start=1):
@@ -27,6 +31,8 @@ def run_each(scans, work, name):
         try:
             work(scan)
         except (InputError, MemoryError) as error:
+            if asked_to_end():  # libraries raise errors of their own in its place
+                raise
             failures.append(failure_line(name(scan), error))
             print(f"spinet-qsm: error: {failures[-1]}", file=sys.stderr)
     return report_failures(failures, len(scans))

@@ -113,10 +113,10 @@ def _run(argv):
     try:
         module = importlib.import_module(f"spinet_cli.{arguments.subcommand}")
         return module.run(arguments) or 0
-    except InputError as error:
-        return TERMINATED if asked_to_end() else _report_error(error)
-    except MemoryError:
-        return _report_error(OUT_OF_MEMORY)
+    except (InputError, MemoryError) as error:
+        if asked_to_end():
+            return TERMINATED
+        return _report_error(error if isinstance(error, InputError) else OUT_OF_MEMORY)
 
 
 def _parse(argv):

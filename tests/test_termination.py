@@ -1,17 +1,22 @@
 """A program that is asked to end by SIGTERM."""
 
+import os
 import signal
 import subprocess
 import sys
 
 import pytest
 
+from tests.submission import SUBMISSION
+
 PROGRAM = """
 import runpy, sys, time
 import spinet_cli.convert
+from spinet_cli.each_scan import run_each
 from spinet_cli.main import main
 from spinet_cli.script import run_script
 from spinet_tf.atomic_write import atomic_path
+from spinet_tf.errors import InputError
 
 def run(_):
     with atomic_path("result.txt") as path:
@@ -22,33 +27,65 @@ def run(_):
         except SystemExit:
             if "an error in its place" in kind:
                 raise OSError
+            if "of several scans" in kind:
+                raise ERRORS[kind.split()[0]]
             raise
 
-spinet_cli.convert.run = run
+ERRORS = {"InputError": InputError("x"), "MemoryError": MemoryError()}
 kind = sys.argv.pop(1)
+if "of several scans" in kind:
+    spinet_cli.convert.run = lambda _: run_each(["a", "b"], run, str)
+else:
+    spinet_cli.convert.run = run
 if "script" in kind:
     run_script(lambda: None, run)
 if kind == "python -m spinet_tf":
     runpy.run_module("spinet_tf", run_name="__main__")
 sys.exit(main())
 """
+GEOMETRY = {"QSMCI_VOXEL_SIZE": "1 1 1", "QSMCI_B0_DIR": "0 0 1"}
 COMMAND = ["convert", "--checkpoint=a.pth", "--stats=a.mat", "--output=a.keras"]
+
+
+def assert_ends(command, folder):
+    environment = {**os.environ, **GEOMETRY}
+    with subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, env=environment
+    ) as process:
+        assert process.stdout.readline() == b"writing\n"
+        assert len(list(folder.iterdir())) == 1
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 143
+    assert not list(folder.iterdir())
 
 
 @pytest.mark.parametrize(
     "kind",
     [
         *("spinet-qsm", "an error in its place", "python -m spinet_tf"),
+        *("InputError of several scans", "MemoryError of several scans"),
         *("script", "script, an error in its place"),
     ],
 )
 def test_half_a_file_is_removed(kind, tmp_path):
     words = [kind] if "script" in kind else [kind, *COMMAND]
-    with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *words], cwd=tmp_path, stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout.readline() == b"writing\n"
-        assert len(list(tmp_path.iterdir())) == 1
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 143
-    assert not list(tmp_path.iterdir())
+    assert_ends([sys.executable, "-c", PROGRAM, *words], tmp_path)
+
+
+def test_the_qsm_ci_submission_removes_half_a_file(tmp_path):
+    program = f"""
+import runpy, sys, time
+import spinet_cli.reconstruct
+from spinet_tf.atomic_write import atomic_path
+
+def run(_):
+    with atomic_path("result.txt") as path:
+        path.write_text("half of it")
+        print("writing", flush=True)
+        time.sleep(120)
+
+spinet_cli.reconstruct.run = run
+sys.argv = ["recon.py", "in", "out"]
+runpy.run_path({str(SUBMISSION / "recon.py")!r}, run_name="__main__")
+"""
+    assert_ends([sys.executable, "-c", program], tmp_path)

@@ -13,6 +13,7 @@ from pathlib import Path
 from spinet_cli.huge_pages import restart_with_huge_pages
 from spinet_cli.main import BAD_INPUT, one_line
 from spinet_cli.main import main as spinet_qsm
+from spinet_cli.termination import clean_up_when_terminated
 
 
 def main(argv):
@@ -103,4 +104,5 @@ def setting(path, key, variable):
 
 if __name__ == "__main__":
     restart_with_huge_pages()
+    clean_up_when_terminated()
     sys.exit(main(sys.argv[1:]))
