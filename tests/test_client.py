@@ -17,6 +17,10 @@ from spinet_tf.serving.client import RemoteReconstructor
 from spinet_tf.serving.signatures import INPUTS, REPORT
 
 
+class Unavailable(Exception):
+    """What a stub is when it cannot answer."""
+
+
 class Stub(grpc.GenericRpcHandler):
     """A server whose model gives these outputs, and a map after some seconds."""
 
@@ -26,7 +30,14 @@ class Stub(grpc.GenericRpcHandler):
     def service(self, handler_call_details):
         last = handler_call_details.method.rpartition("/")[2]
         answer = {"GetModelMetadata": self.metadata, "Predict": self.map}[last]
-        return grpc.unary_unary_rpc_method_handler(lambda *_: answer())
+
+        def respond(_, context):
+            try:
+                return answer()
+            except Unavailable:
+                context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
+
+        return grpc.unary_unary_rpc_method_handler(respond)
 
     def metadata(self):
         signatures = get_model_metadata_pb2.SignatureDefMap()
@@ -85,6 +96,27 @@ def test_a_request_of_two_gigabytes(stub):
     volume = np.broadcast_to(np.float32(1), (1, 800, 800, 420))
     with pytest.raises(InputError, match="field: .* 2 GiB, this volume takes more"):
         remote.predict({"local_field": volume, "mask": volume})
+
+
+def test_a_volume_is_sent_twice_at_most(stub, monkeypatch):
+    """One that ends its server should not end five."""
+    calls, metadata = [], Stub.metadata
+
+    def answer(name, allowed, then):
+        def called(self):
+            calls.append(name)
+            if calls.count(name) < allowed:
+                raise Unavailable
+            return then(self)
+
+        return called
+
+    monkeypatch.setattr(Stub, "metadata", answer("metadata", 3, metadata))
+    monkeypatch.setattr(Stub, "map", answer("map", 9, Stub.map))
+    remote = RemoteReconstructor(stub(), timeout=20)
+    with pytest.raises(InputError, match="UNAVAILABLE: not now"):
+        remote.predict({"mask": np.ones(1, np.float32)})
+    assert calls == ["metadata"] * 3 + ["map"] * 2
 
 
 def test_a_large_answer_of_a_newer_version(stub):

@@ -23,20 +23,24 @@ UNLIMITED = -1
 LOOPBACK = r"(dns:/*|ipv4:|ipv6:)?(localhost|127(\.\d+){3}|\[::1\]):\d+"
 LARGEST_REQUEST = 2**31 - 2**20  # protobuf's limit, and names
 RETRY_BUFFER = 2**30  # a request larger than it would not be sent a second time
-RETRIES = {
-    "methodConfig": [
-        {
-            "name": [{}],
-            "retryPolicy": {
-                "maxAttempts": 5,
-                "initialBackoff": "0.5s",
-                "maxBackoff": "5s",
-                "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
-            },
-        }
-    ]
-}
+
+
+def _retries(attempts, **method):
+    return {
+        "name": [method],
+        "retryPolicy": {
+            "maxAttempts": attempts,
+            "initialBackoff": "0.5s",
+            "maxBackoff": "5s",
+            "backoffMultiplier": 2,
+            "retryableStatusCodes": ["UNAVAILABLE"],
+        },
+    }
+
+
+# A volume that ends one server should not end them all.
+PREDICT = {"service": "tensorflow.serving.PredictionService", "method": "Predict"}
+RETRIES = {"methodConfig": [_retries(5), _retries(2, **PREDICT)]}
 
 
 class RemoteReconstructor(Answering):
