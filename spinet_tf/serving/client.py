@@ -40,7 +40,7 @@ def _retries(attempts, **method):
 
 # A volume that ends one server should not end them all.
 PREDICT = {"service": "tensorflow.serving.PredictionService", "method": "Predict"}
-RETRIES = {"methodConfig": [_retries(5), _retries(2, **PREDICT)]}
+RETRIES = {"methodConfig": [_retries(5), _retries(3, **PREDICT)]}
 
 
 class RemoteReconstructor(Answering):
