@@ -59,6 +59,7 @@ PYTHON_ELSEWHERE = {
 }
 NO_PROGRAMS = (
     "chi_0 = Phi^H y",
+    "chi_0 = mask Phi^H y",
     "peak = 580 MB",
     "options.append(",
     '#include "tensorflow',

@@ -121,16 +121,19 @@ def test_volumes_are_read_anew_for_every_validation(tmp_path, monkeypatch):
     mask = np.zeros((1, 8, 8, 8, 1), "float32")
     mask[:, 1:-1, 1:-1, 2:-1] = 1
     fields = np.random.default_rng(0).standard_normal((3, *mask.shape))
+    voxel_sizes = np.ones((1, 3), "float32")
     read = []
 
     def batches():
         for field in fields:
             read.append(field)
             field = field.astype("float32")
-            yield {"local_field": field, "mask": mask}, 0.9 * field * mask
+            scan = {"local_field": field, "mask": mask, "voxel_size": voxel_sizes}
+            yield scan, 0.9 * field * mask
 
     spec = tf.TensorSpec(mask.shape)
-    signature = ({"local_field": spec, "mask": spec}, spec)
+    scan = {"local_field": spec, "mask": spec, "voxel_size": tf.TensorSpec((1, 3))}
+    signature = (scan, spec)
     stored = tf.data.Dataset.from_generator(batches, output_signature=signature)
     check = Validation(stored, tmp_path)
     assert len(read) == 3  # so that what cannot be read is told at once
