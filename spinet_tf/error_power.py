@@ -8,6 +8,7 @@ the field has smooth errors too, which grow faster still and are of the lowest
 frequencies only.
 """
 
+import math
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -70,6 +71,12 @@ def squared_frequencies(matrix_size, kernel):
     return x[:, tf.newaxis, tf.newaxis] + y[:, tf.newaxis] + z
 
 
+def _relative_to(frequency, matrix_size, kernel):
+    """(|k| / frequency)^2 over a half spectrum, with 0.02^2 added to |k|^2."""
+    squared = squared_frequencies(matrix_size, kernel) + LOWEST_FREQUENCY**2
+    return squared / frequency**2
+
+
 def cubed_frequencies(matrix_size, kernel):
     """(|k| / 0.15)^3 over a half spectrum, with 0.02^2 added to |k|^2.
 
@@ -80,8 +87,7 @@ def cubed_frequencies(matrix_size, kernel):
     Returns:
         float > 0 `(x, y, z // 2 + 1)`.
     """
-    squared = squared_frequencies(matrix_size, kernel) + LOWEST_FREQUENCY**2
-    squared /= MIDDLE_FREQUENCY**2
+    squared = _relative_to(MIDDLE_FREQUENCY, matrix_size, kernel)
     return squared * tf.sqrt(squared)
 
 
@@ -95,8 +101,8 @@ def smooth_power(matrix_size, kernel):
     Returns:
         float > 0 `(x, y, z // 2 + 1)`.
     """
-    squared = squared_frequencies(matrix_size, kernel) + LOWEST_FREQUENCY**2
-    ratio = (SMOOTH_FREQUENCY**2 + LOWEST_FREQUENCY**2) / squared
+    at = math.hypot(SMOOTH_FREQUENCY, LOWEST_FREQUENCY)
+    ratio = 1 / _relative_to(at, matrix_size, kernel)
     return ratio * tf.square(ratio)
 
 

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
-from nibabel.affines import voxel_sizes
+from nibabel.affines import apply_affine, voxel_sizes
 
 from spinet_tf.errors import InputError
 
@@ -194,9 +194,8 @@ def _millimetres_apart(first: Volume, second: Volume) -> float:
         pairs.append((first.affine, second.affine))
     # Affine maps differ most at a corner of the grid.
     corners = np.array(list(np.ndindex(2, 2, 2))) * (np.array(first.data.shape) - 1)
-    corners = np.column_stack([corners, np.ones(8)])
     return min(
-        float(np.linalg.norm(corners @ (one - other)[:3].T, axis=1).max())
+        float(np.linalg.norm(apply_affine(one - other, corners), axis=1).max())
         for one, other in pairs
     )
 

@@ -99,10 +99,8 @@ def write_scan(folder):
     )
 
 
-def scan_with_tikhonov(tmp_path_factory):
-    """A folder with a scan and a map of it, tikhonov.nii.gz."""
-    folder = tmp_path_factory.mktemp("scan")
-    write_scan(folder)
+def write_tikhonov(folder):
+    """A map of the scan in the folder, tikhonov.nii.gz."""
     succeed(
         "reconstruct",
         field=folder / "field.nii.gz",
@@ -110,11 +108,10 @@ def scan_with_tikhonov(tmp_path_factory):
         output=folder / "tikhonov.nii.gz",
         method="tikhonov",
     )
-    return folder
 
 
 def evaluate(scan, **flags):
-    """Run `evaluate` on what `scan_with_tikhonov` made; flags may replace its files."""
+    """Run `evaluate` on the `scan` of conftest; flags may replace its files."""
     return succeed(
         "evaluate",
         **{

@@ -54,10 +54,12 @@ def exported(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def scan(tmp_path_factory):
-    """A folder with a scan and a small network, which tests leave as it is."""
-    from tests.command_line import make_scan
+    """A folder with a scan, a map and a small network, which tests leave as it is."""
+    from tests.command_line import make_scan, write_tikhonov
 
-    return make_scan(tmp_path_factory)
+    folder = make_scan(tmp_path_factory)
+    write_tikhonov(folder)
+    return folder
 
 
 @pytest.fixture

@@ -17,17 +17,9 @@ from tests.command_line import (
     read,
     run_words,
     succeed,
-    write_scan,
 )
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-@pytest.fixture(scope="module")
-def scan(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("scan")
-    write_scan(folder)
-    return folder
 
 
 def run_process(*words, **settings):

@@ -17,16 +17,10 @@ from tests.command_line import (
     read,
     read_json,
     refused,
-    scan_with_tikhonov,
     succeed,
     susceptibility,
     write,
 )
-
-
-@pytest.fixture(scope="module")
-def scan(tmp_path_factory):
-    return scan_with_tikhonov(tmp_path_factory)
 
 
 def test_evaluation(scan, tmp_path):

@@ -1,14 +1,8 @@
 """`spinet-qsm evaluate --segmentation`: labels of the QSM challenges and others."""
 
 import numpy as np
-import pytest
 
-from tests.command_line import SHAPE, evaluate, mask, scan_with_tikhonov, write
-
-
-@pytest.fixture(scope="module")
-def scan(tmp_path_factory):
-    return scan_with_tikhonov(tmp_path_factory)
+from tests.command_line import SHAPE, evaluate, mask, write
 
 
 def test_known_labels_and_those_outside_the_mask_are_no_news(scan, tmp_path):

@@ -11,16 +11,10 @@ from tests.command_line import (
     read,
     read_json,
     run,
-    scan_with_tikhonov,
     succeed,
     write,
 )
 from tests.mat_files import write_v5
-
-
-@pytest.fixture(scope="module")
-def scan(tmp_path_factory):
-    return scan_with_tikhonov(tmp_path_factory)
 
 
 def in_matlab(path, folder):

@@ -55,6 +55,12 @@ def fields(white, coloured=(0.0, 0.0), seed=0, sources=1.0, smooth=(0.0, 0.0)):
     return mask * field, mask, kernel
 
 
+def frequencies(size):
+    """|k| over a half spectrum, in cycles a voxel."""
+    axes = [np.fft.fftfreq(n) for n in size[:2]] + [np.fft.rfftfreq(size[2])]
+    return np.sqrt(sum(x**2 for x in np.meshgrid(*axes, indexing="ij")))
+
+
 def deviations(field, mask, kernel, transform=FFT):
     """Square roots of the `ErrorPower` of fields of which nothing is explained."""
     residual = spectrum_of(tf.constant(mask * field), transform)
@@ -159,24 +165,15 @@ def test_matrix_products_give_the_same():
 
 
 @pytest.mark.parametrize("grid", GRIDS)
-def test_cubed_frequencies(grid):
+def test_laws_of_the_errors(grid):
     size, _ = GRIDS[grid]
-    axes = [np.fft.fftfreq(n) for n in size[:2]] + [np.fft.rfftfreq(size[2])]
-    squared = sum(x**2 for x in np.meshgrid(*axes, indexing="ij"))
+    squared = frequencies(size) ** 2 + 0.02**2
     kernel = tf.ones((1, *size[:2], size[2] // 2 + 1), tf.float64)
-    expected = ((squared + 0.02**2) / 0.15**2) ** 1.5
-    found = cubed_frequencies(size, kernel)
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
-
-
-@pytest.mark.parametrize("grid", GRIDS)
-def test_smooth_power(grid):
-    size, _ = GRIDS[grid]
-    axes = [np.fft.fftfreq(n) for n in size[:2]] + [np.fft.rfftfreq(size[2])]
-    squared = sum(x**2 for x in np.meshgrid(*axes, indexing="ij"))
-    kernel = tf.ones((1, *size[:2], size[2] // 2 + 1), tf.float64)
-    expected = ((0.03**2 + 0.02**2) / (squared + 0.02**2)) ** 3
-    np.testing.assert_allclose(smooth_power(size, kernel), expected, rtol=1e-12)
+    for found, expected in (
+        (cubed_frequencies(size, kernel), (squared / 0.15**2) ** 1.5),
+        (smooth_power(size, kernel), ((0.03**2 + 0.02**2) / squared) ** 3),
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize(("coloured", "smooth"), [(0.0, 0.05), (0.02, 0.0)])
@@ -201,8 +198,7 @@ def test_coloured_errors_do_not_pass_for_white_ones():
 
 def test_white_noise_is_read_from_0_4_cycles_a_voxel_on():
     _, mask, kernel = fields((0.0, 0.0))
-    axes = [np.fft.fftfreq(n) for n in SIZE[:2]] + [np.fft.rfftfreq(SIZE[2])]
-    k = np.sqrt(sum(x**2 for x in np.meshgrid(*axes, indexing="ij")))
+    k = frequencies(SIZE)
     amplitude = np.where(k < 0.3997, 0.0, 0.003 * np.sqrt(mask[0].sum()))
     residual = np.broadcast_to(amplitude, (2, 1, *k.shape)).astype(complex)
     errors = error_power(tf.constant(residual), tf.constant(mask), kernel)
@@ -212,8 +208,7 @@ def test_white_noise_is_read_from_0_4_cycles_a_voxel_on():
 
 def test_what_chance_makes_of_coloured_errors_is_no_smooth_one():
     _, mask, kernel = fields((0.0, 0.0))
-    axes = [np.fft.fftfreq(n) for n in SIZE[:2]] + [np.fft.rfftfreq(SIZE[2])]
-    k = np.sqrt(sum(x**2 for x in np.meshgrid(*axes, indexing="ij")))
+    k = frequencies(SIZE)
 
     def smooth(times):
         power = 0.003**2 * mask[0].sum() / cubed_frequencies(SIZE, kernel).numpy()

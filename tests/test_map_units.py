@@ -9,16 +9,10 @@ from tests.command_line import (
     read,
     refused,
     run,
-    scan_with_tikhonov,
     succeed,
     susceptibility,
     write,
 )
-
-
-@pytest.fixture(scope="module")
-def scan(tmp_path_factory):
-    return scan_with_tikhonov(tmp_path_factory)
 
 
 def told_of(path, deviation):

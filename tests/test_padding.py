@@ -24,7 +24,6 @@ from spinet_tf.reconstruct import Reconstructor, reconstruct_classical
 from spinet_tf.simulate import simulate_field
 from tests.command_line import (
     VOXEL_SIZE,
-    make_scan,
     mask,
     oblique_affine,
     read,
@@ -141,11 +140,6 @@ def test_a_slow_size_is_padded_and_cropped(solvers):
     assert seen == [(96, 24, 20), size]
     assert padded.shape == size
     assert 0 < relative_difference(padded, circular) < 3e-3
-
-
-@pytest.fixture(scope="module")
-def scan(tmp_path_factory):
-    return make_scan(tmp_path_factory)
 
 
 def test_pad_of_the_command_line(scan, tmp_path, monkeypatch):

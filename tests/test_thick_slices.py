@@ -21,7 +21,6 @@ from spinet_tf.simulate import simulate_field
 from spinet_tf.thick_slices import ThinGrid, reconstruct_thin
 from tests.command_line import (
     assert_one_line,
-    make_scan,
     mask,
     read,
     read_json,
@@ -173,11 +172,6 @@ def test_the_shipped_network_makes_a_better_map_of_thin_slices():
     assert thin["hfen"] < 0.9 * kept["hfen"]
     assert thin["nrmse"] < kept["nrmse"]
     assert thin["xsim"] > kept["xsim"]
-
-
-@pytest.fixture(scope="module")
-def scan(tmp_path_factory):
-    return make_scan(tmp_path_factory)
 
 
 def test_of_the_command_line(scan, tmp_path):
