@@ -74,8 +74,7 @@ def read_scan(task, unrolls=0):
     mask = read_mask(task.mask, threshold, threshold_flag=MASK_THRESHOLD)
     check_same_grid(field, mask)
     field = check_field(field, mask)
-    if task.bids is None:  # there the sidecars are used
-        warn_of_other_units(task)
+    warn_of_other_units(task)
     check_units(
         field.data[mask.data],
         *task.units,
@@ -89,8 +88,7 @@ def read_scan(task, unrolls=0):
     )
     _warn_of_faces(task, mask)
     field, *geometry = place_and_resolve(task.flags, field, mask, task.b0_direction)
-    if task.bids is None:
-        warn_of_another_direction(task, geometry[1])
+    warn_of_another_direction(task, geometry[1])
     return Scan(dataclasses.replace(field, data=ppm), mask, *geometry, reference)
 
 

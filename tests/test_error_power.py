@@ -210,12 +210,15 @@ def test_what_chance_makes_of_coloured_errors_is_no_smooth_one():
     _, mask, kernel = fields((0.0, 0.0))
     k = frequencies(SIZE)
 
-    def smooth(times):
-        power = 0.003**2 * mask[0].sum() / cubed_frequencies(SIZE, kernel).numpy()
+    def smooth(times, law):
+        power = 0.003**2 * mask[0].sum() * law
         power = np.where(k < 0.05, times * power, power)
         residual = np.broadcast_to(np.sqrt(power), (2, 1, *k.shape)).astype(complex)
         return error_power(tf.constant(residual), tf.constant(mask), kernel).smooth
 
-    np.testing.assert_allclose(smooth(1.9), 0)
-    assert (smooth(3).numpy() > 0.01**2).all()
-    np.testing.assert_allclose(smooth(4), 2 * smooth(3), rtol=0.01)
+    coloured = 1 / cubed_frequencies(SIZE, kernel).numpy()
+    np.testing.assert_allclose(smooth(1.9, coloured), 0)
+    assert (smooth(3, coloured).numpy() > 0.01**2).all()
+    np.testing.assert_allclose(smooth(4, coloured), 2 * smooth(3, coloured), rtol=0.01)
+    white = smooth(1, np.ones(k.shape))
+    np.testing.assert_allclose(white, 0, atol=1e-12)  # nor are these

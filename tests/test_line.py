@@ -76,6 +76,8 @@ def test_who_leaves_holds_nobody_up(monkeypatch):
         begun.append("nobody")
     assert not in_line._waiting
     second = Worker(in_line, 1, begun)
+    time.sleep(0.05)
+    assert begun == [0]  # who left has no place to give
     first.may_end.set()
     second.may_end.set()
     second.join(20)
