@@ -71,11 +71,10 @@ def test_who_leaves_holds_nobody_up(monkeypatch):
     monkeypatch.setattr(line, "POLL_SECONDS", 0.005)
     begun = []
     in_line = Line(1)
-    (first,) = lined_up(in_line, 1, begun)
+    first, second = lined_up(in_line, 2, begun)
     with pytest.raises(Gone), in_line.turn(leave):
         begun.append("nobody")
-    assert not in_line._waiting
-    second = Worker(in_line, 1, begun)
+    assert len(in_line._waiting) == 1
     time.sleep(0.05)
     assert begun == [0]  # who left has no place to give
     first.may_end.set()
