@@ -17,8 +17,8 @@ from spinet_tf.schatten_norm import SchattenNorm
 class SpiNetQSM(keras.Model):
     """Dipole inversion by `unrolls` rounds of one shared denoiser and a physics solve.
 
-        chi_0 = Phi^H y
-        z_k   = D_w(mask chi_{k-1})
+        chi_0 = mask Phi^H y
+        z_k   = D_w(chi_{k-1})
         chi_k = mask argmin ||Phi chi - y||^2 + lambda ||chi - z_k||_p^p
 
     The defaults are the network of the paper's figure: real, D_w = I - N_w. The

@@ -58,7 +58,6 @@ PYTHON_ELSEWHERE = {
     "import json": "tests/test_serving_docs.py",
 }
 NO_PROGRAMS = (
-    "chi_0 = Phi^H y",
     "chi_0 = mask Phi^H y",
     "peak = 580 MB",
     "options.append(",
