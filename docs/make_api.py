@@ -6,6 +6,7 @@ The code is read, not imported.
 import logging
 import sys
 from pathlib import Path
+from textwrap import indent
 
 import griffe
 
@@ -102,15 +103,27 @@ def _entry(thing):
     for section in thing.docstring.parse("google", **RETURNS):
         parts.append(_section(section) + "\n")
     if thing.is_class:
-        members = {**thing.inherited_members, **thing.members}
-        parts += [_method(member) for member in members.values() if _shown(member)]
+        members = {**thing.inherited_members, **thing.members}.values()
+        shown = [member for member in members if _shown(member)]
+        properties = [member for member in shown if member.is_attribute]
+        if properties:
+            parts.append("*Properties*\n\n" + _properties(properties) + "\n")
+        parts += [_method(member) for member in shown if member.is_function]
     return "\n".join(parts)
 
 
 def _shown(member):
-    """Whether a class's member is a documented method that is to be called."""
+    """Whether a class's member is a documented method or property for others."""
     public = member.name == "__call__" or not member.name.startswith("_")
-    return member.is_function and public and member.docstring
+    callable_or_property = member.is_function or "property" in member.labels
+    return callable_or_property and public and member.docstring
+
+
+def _properties(members):
+    return "\n".join(
+        f"- `{member.name}`: {' '.join(member.docstring.value.split())}"
+        for member in members
+    )
 
 
 def _method(method):
@@ -125,6 +138,8 @@ def _method(method):
 def _signature(thing):
     if thing.is_attribute:
         return f"{thing.name} = {thing.value}"
+    if _is_named_tuple(thing):
+        return f"{thing.name}({', '.join(_fields(thing))})"
     function = thing.members.get("__init__", thing)
     if not function.is_function:
         return thing.name
@@ -142,10 +157,26 @@ def _signature(thing):
     return f"{thing.name}({', '.join(words)})"
 
 
+def _is_named_tuple(thing):
+    return thing.is_class and "NamedTuple" in map(str, thing.bases)
+
+
+def _fields(named_tuple):
+    """The fields of a NamedTuple, with their defaults."""
+    for member in named_tuple.members.values():
+        if member.is_attribute and "property" not in member.labels:
+            yield member.name + ("" if member.value is None else f"={member.value}")
+
+
 def _section(section):
     kind, value = section.kind.value, section.value
     if kind == "text":
         return value
+    if kind == "admonition" and section.title == "Call arguments":
+        arguments = griffe.Docstring("\nArgs:\n" + indent(value.contents, "    "))
+        (listed,) = arguments.parse("google")
+        items = "\n".join(_item("parameters", item) for item in listed.value)
+        return f"*{section.title}*\n\n{items}"
     if kind == "admonition":
         return f"*{section.title or value.kind.title()}*\n\n{value.contents}"
     title = ITEM_TITLES.get(kind, kind.title())

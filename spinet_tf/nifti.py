@@ -48,7 +48,7 @@ def read_volume(path: str | os.PathLike) -> Volume:
             in "subject.mat:phs".
 
     Returns:
-        Volume with float32 data; a .mat file has no affine.
+        Volume: its data are float32; a .mat file has no affine.
 
     Raises:
         InputError: if the file is missing, cannot be opened, is damaged, not of these
@@ -103,7 +103,7 @@ def read_mask(
             needs one. Defaults to None: there is none.
 
     Returns:
-        Volume with bool data.
+        Volume: its data are bool.
 
     Raises:
         InputError: as for `read_volume`, and if the mask is not finite, not binary

@@ -83,7 +83,7 @@ def read_reference(
         threshold_flag: as for `read_mask`. Defaults to None.
 
     Returns:
-        `Reference`.
+        Reference: of the kind that `choice` names.
 
     Raises:
         InputError: if the file cannot be read, is not binary, is empty, is on another

@@ -61,7 +61,7 @@ class Volume:
 
     @property
     def is_placed(self) -> bool:
-        """Whether the header says where the voxels lie, not how large they are only."""
+        """Whether the header says where the voxels lie, and not only their size."""
         return self.affine is not None and bool(self.sform_code or self.qform_code)
 
     @property

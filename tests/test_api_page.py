@@ -23,3 +23,13 @@ def test_every_argument_is_told():
             name = argument.split("=")[0]
             if name.isidentifier():
                 assert f"- `{name}`: " in entry, f"{name} of {signature}"
+
+
+def test_properties_and_defaults_are_told():
+    page = (ROOT / "docs" / "api.md").read_text()
+    network = page.split("### `spinet_tf.model.SpiNetQSM`")[1].split("### `")[0]
+    assert "- `lambda_`: Learned weight of the penalty" in network
+    assert "    LossWeights(susceptibility=1.0, field=0.5, gradient=0.5)\n" in page
+    assert "    UnrollReport(susceptibility, iterations, " in page
+    layer = page.split("### `spinet_tf.data_consistency.DataConsistency`")[1]
+    assert "\n- `emphasis`: float > 0" in layer
