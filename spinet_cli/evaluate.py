@@ -13,19 +13,14 @@ from spinet_cli.method_names import method_names
 from spinet_cli.outputs import check_outputs
 from spinet_cli.provenance import check_report_path, provenance, recorded_warnings
 from spinet_tf.atomic_write import atomic_paths, made_folder, write_json
-from spinet_tf.comparison_report import comparison_sections
 from spinet_tf.errors import InputError
-from spinet_tf.evaluate import (
-    evaluate,
-    format_table,
-    write_comparison,
-    write_side_by_side,
-)
+from spinet_tf.evaluate import evaluate, format_table, write_side_by_side
+from spinet_tf.evaluation_report import evaluation_sections
 from spinet_tf.metrics_regions import REGION_NAMES
 from spinet_tf.nifti import read_mask, read_volume
 from spinet_tf.orientation import CanonicalAxes
 from spinet_tf.page import write_page
-from spinet_tf.report import evaluation_sections, warning_elements
+from spinet_tf.report import warning_elements
 from spinet_tf.volume import check_field, check_same_grids, most_placed
 
 LABEL_ROUNDING = 1e-3
@@ -79,27 +74,18 @@ def _write_picture(path, scans):
     maps = {name: axes.turn(chi) for name, chi in scans.maps.items()}
     others = axes.turn(scans.reference), axes.turn(scans.mask)
     voxel_size = axes.turn_edges(scans.voxel_size)
-    if len(maps) == 1:
-        write_comparison(path, *maps.values(), *others, voxel_size)
-    else:
-        write_side_by_side(path, maps, *others, voxel_size)
+    write_side_by_side(path, maps, *others, voxel_size)
 
 
 def _report(path, arguments, scans, results, messages):
     shared = scans.reference, scans.mask, scans.affine, scans.voxel_size
-    if len(results) == 1:
-        ((name, result),) = results.items()
-        sections = evaluation_sections(scans.maps[name], *shared, result, name)
-        title = f"Evaluation of {name}"
-    else:
-        sections = comparison_sections(scans.maps, *shared, results)
-        title = f"Comparison of {', '.join(results)}"
+    sections = evaluation_sections(scans.maps, *shared, results)
     files = [*arguments.reconstruction, arguments.reference, arguments.mask]
     if arguments.segmentation:
         files.append(arguments.segmentation)
     sections["Warnings"] = warning_elements(messages)
     sections["Provenance"] = provenance(arguments, files)
-    write_page(path, title, sections)
+    write_page(path, f"Evaluation of {', '.join(results)}", sections)
 
 
 class _Scans(NamedTuple):

@@ -37,9 +37,10 @@ def method_names(paths, labels=None):
     for label in labels or ():
         if _printable(label) != label:
             raise InputError(f"--label: expected no control characters, got {label!r}")
-    if len(paths) == 1:
-        return labels or [_printable(Path(paths[0]).name)]
-    names = labels or [_printable(bare_name(path)) for path in paths]
+    names = labels or [
+        _printable(bare_name(path) if len(paths) > 1 else Path(path).name)
+        for path in paths
+    ]
     taken = {"reference": "the reference"}
     for name, path in zip(names, paths, strict=True):
         if name in taken:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from spinet_tf.errors import InputError
-from spinet_tf.figures import save_figure, three_planes
+from spinet_tf.figures import save_figure
 from spinet_tf.metrics_challenge import challenge_metrics, inside_mask
 from spinet_tf.metrics_regions import (
     region_errors,
@@ -14,7 +14,7 @@ from spinet_tf.metrics_regions import (
 )
 from spinet_tf.metrics_release import release_metrics
 from spinet_tf.scan_geometry import check_voxel_size
-from spinet_tf.side_by_side import draw_side_by_side
+from spinet_tf.side_by_side import draw_maps
 from spinet_tf.text_table import align
 
 # Name, what a table calls it, whether less or more is better, and decimals.
@@ -150,32 +150,10 @@ def mean_and_std(region, which):
     return f"{region[f'{which}_mean']:.4f} ± {region[f'{which}_std']:.4f}"
 
 
-def write_comparison(path, reconstruction, reference, mask, voxel_size):
-    """Write a picture of reconstruction, reference and error in three planes.
-
-    Args:
-        path: file to write; its suffix (".png", ".pdf") is the format.
-        reconstruction: float array `(x, y, z)`, susceptibility [ppm].
-        reference: float array `(x, y, z)`, susceptibility [ppm].
-        mask: array `(x, y, z)`, the brain where it is greater than 0.
-        voxel_size: three floats [mm].
-
-    Raises:
-        InputError: if shapes differ or the file cannot be written.
-    """
-    reconstruction, reference, mask = map(np.asarray, (reconstruction, reference, mask))
-    _check(reconstruction, reference, mask)
-    reconstruction, reference = inside_mask(reconstruction, reference, mask > 0)
-    rows = {
-        "reconstruction": reconstruction,
-        "reference": reference,
-        "error": reconstruction - reference,
-    }
-    three_planes(path, rows, mask, voxel_size)
-
-
 def write_side_by_side(path, maps, reference, mask, voxel_size):
-    """Write a picture of several reconstructions beside the reference.
+    """Write a picture of reconstructions beside the reference, with their errors.
+
+    One is a row above those of the reference and its error; several are columns.
 
     Args:
         path: file to write; its suffix (".png", ".pdf") is the format.
@@ -196,7 +174,7 @@ def write_side_by_side(path, maps, reference, mask, voxel_size):
     mask = np.asarray(mask) > 0
     maps = {name: inside_mask(chi, reference, mask)[0] for name, chi in maps.items()}
     reference = np.where(mask, reference, 0.0)
-    save_figure(path, draw_side_by_side(maps, reference, mask, voxel_size))
+    save_figure(path, draw_maps(maps, reference, mask, voxel_size))
 
 
 def _check(reconstruction, reference, mask, segmentation=None):

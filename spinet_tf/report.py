@@ -1,10 +1,7 @@
-"""What a report of a reconstruction or an evaluation shows."""
+"""What a report of a reconstruction shows."""
 
 import numpy as np
 
-from spinet_tf.comparison_report import metrics_table
-from spinet_tf.evaluate import TABLES, mean_and_std
-from spinet_tf.metrics_challenge import inside_mask
 from spinet_tf.page import bullets, paragraph, table
 from spinet_tf.reconstruction import data_consistency_error
 from spinet_tf.report_pictures import Planes, inside_histogram
@@ -53,40 +50,6 @@ def reconstruction_sections(field, mask, voxel_size, result, residual, details):
     return sections
 
 
-def evaluation_sections(
-    reconstruction, reference, mask, affine, voxel_size, result, name
-):
-    """Sections of an evaluation's report.
-
-    Args:
-        reconstruction: float `(x, y, z)`, susceptibility [ppm].
-        reference: float `(x, y, z)`, susceptibility [ppm].
-        mask: bool `(x, y, z)`.
-        affine: float64 `(4, 4)`, of all of them; None if there is none.
-        voxel_size: three floats [mm].
-        result: dict, what `spinet_tf.evaluate.evaluate` returned.
-        name: str, what the tables call the reconstruction.
-
-    Returns:
-        dict of heading to elements, for `spinet_tf.page.write_page`.
-    """
-    planes = Planes(affine, mask, voxel_size)
-    reconstruction, reference = inside_mask(reconstruction, reference, mask)
-    maps = {"reconstruction": reconstruction, "reference": reference}
-    error = {"error": reconstruction - reference}
-    sections = {
-        "Metrics": [metrics_table({name: result}, family) for family in TABLES],
-        "Maps": [
-            planes.draw(maps | error, MAP_WINDOW),
-            *(planes.view(*item, MAP_WINDOW) for item in (maps | error).items()),
-        ],
-        "Histogram": [inside_histogram(maps | error, mask)],
-    }
-    if result["regions"]:
-        sections["Regions"] = [_regions(result["regions"])]
-    return sections
-
-
 def warning_elements(messages):
     """The elements of a section that tells the warnings."""
     return [bullets(messages) if messages else paragraph("None.")]
@@ -110,19 +73,6 @@ def _unrolls(planes, unrolls, details):
     if all(volume is not None for volume in maps):
         elements.append(planes.draw_unrolls(maps))
     return elements
-
-
-def _regions(regions):
-    rows = [
-        (
-            *(region["name"], region["voxels"]),
-            *(mean_and_std(region, which) for which in ("reference", "reconstruction")),
-            f"{region['reconstruction_mean'] - region['reference_mean']:.4f}",
-        )
-        for region in regions
-    ]
-    header = ("", "voxels", "reference", "reconstruction", "difference of means")
-    return table(rows, header, "Mean ± standard deviation [ppm]")
 
 
 def _spread(volume, mask):

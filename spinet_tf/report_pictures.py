@@ -6,7 +6,7 @@ from spinet_tf.figures import draw_three_planes
 from spinet_tf.orientation import CanonicalAxes
 from spinet_tf.page import picture
 from spinet_tf.report_figures import histogram, unroll_planes
-from spinet_tf.side_by_side import ERROR_WINDOW, MAP_WINDOW, draw_side_by_side
+from spinet_tf.side_by_side import MAP_WINDOW, draw_maps, error_window
 from spinet_tf.slice_viewer import slice_viewer
 
 
@@ -39,16 +39,16 @@ class Planes:
         figure = unroll_planes(maps, self._mask, self._voxel_size, MAP_WINDOW)
         return picture(figure, f"the map after every unroll: ±{MAP_WINDOW:g} ppm")
 
-    def draw_side_by_side(self, maps, reference):
+    def draw_maps(self, maps, reference):
         """A dict of method to map beside the reference, with their errors."""
         turned = {title: self._axes.turn(volume) for title, volume in maps.items()}
-        figure = draw_side_by_side(
+        figure = draw_maps(
             turned, self._axes.turn(reference), self._mask, self._voxel_size
         )
         return picture(
             figure,
             f"{', '.join(maps)} and the reference: ±{MAP_WINDOW:g} ppm; below each its"
-            f" error: ±{ERROR_WINDOW:g} ppm",
+            f" error: ±{error_window(maps):g} ppm",
         )
 
     def view(self, title, data, window):

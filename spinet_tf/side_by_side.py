@@ -1,16 +1,47 @@
-"""A picture of several methods beside the reference, with their errors."""
+"""A picture of maps beside the reference, with their errors."""
 
 from matplotlib.figure import Figure
 
-from spinet_tf.figures import plain_text, show_plane, shown_box
+from spinet_tf.figures import draw_three_planes, plain_text, show_plane, shown_box
 
 MAP_WINDOW = 0.1
 """Susceptibility shown white [ppm]; its negative is black."""
 ERROR_WINDOW = 0.05
-"""Error shown white [ppm]; its negative is black."""
+"""Error of one of several maps shown white [ppm]; its negative is black."""
 COLUMN_INCHES = 2.0
 HEAD_INCHES = 0.4
 BARS_INCHES = 0.9
+
+
+def draw_maps(maps, reference, mask, voxel_size):
+    """Draw one map in rows with the reference and its error, or several side by side.
+
+    Args:
+        maps: as `draw_side_by_side`.
+        reference: as `draw_side_by_side`.
+        mask: as `draw_side_by_side`.
+        voxel_size: as `draw_side_by_side`.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+
+    Raises:
+        InputError: if the shapes differ or the mask is empty.
+    """
+    if len(maps) > 1:
+        return draw_side_by_side(maps, reference, mask, voxel_size)
+    (chi,) = maps.values()
+    rows = {"reconstruction": chi, "reference": reference, "error": chi - reference}
+    return draw_three_planes(rows, mask, voxel_size, (-MAP_WINDOW, MAP_WINDOW))
+
+
+def error_window(maps):
+    """The error shown white [ppm], a float: of one map that of the map above it.
+
+    Args:
+        maps: as `draw_side_by_side`.
+    """
+    return ERROR_WINDOW if len(maps) > 1 else MAP_WINDOW
 
 
 def draw_side_by_side(maps, reference, mask, voxel_size):

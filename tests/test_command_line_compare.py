@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib import image
 
-from spinet_tf.comparison_report import mark_best
+from spinet_tf.evaluation_report import mark_best
 from spinet_tf.report_figures import histogram
 from spinet_tf.side_by_side import draw_side_by_side
 from spinet_tf.text_table import LINE
@@ -100,6 +100,7 @@ def test_the_page(scan, compared):
     assert int(voxels) == region["voxels"]
     assert reference.startswith(f"{region['reference_mean']:.4f} ±")
     assert last.startswith(f"{region['reconstruction_mean']:.4f} ±")
+    assert f"Evaluation of net, {HOSTILE}, TKD" in page.text
     for name in NOISE:
         path = scan / f"{name}.nii.gz"
         assert page.row(str(path)) == [str(path), str(path.stat().st_size)]

@@ -166,6 +166,10 @@ def test_bad_folder(refuse, tmp_path):
     refuse("metrics.png: cannot be written", output_dir=tmp_path / "full")
 
 
+def test_a_map_called_as_the_reference(refuse):
+    refuse("field.nii.gz: called 'reference' as is the reference", label="reference")
+
+
 def test_a_probability_mask(tmp_path):
     write(tmp_path / "chi.nii", susceptibility(1))
     write(tmp_path / "truth.nii", susceptibility())
@@ -186,13 +190,15 @@ def test_the_picture_is_in_canonical_axes(monkeypatch):
     from spinet_cli import evaluate
 
     seen = []
-    monkeypatch.setattr(evaluate, "write_comparison", lambda *given: seen.extend(given))
+    monkeypatch.setattr(
+        evaluate, "write_side_by_side", lambda *given: seen.extend(given)
+    )
     chi = np.arange(60.0).reshape(3, 4, 5)
     affine = np.array([[0, -2, 0, 0], [1, 0, 0, 0], [0, 0, 3, 0], [0, 0, 0, 1.0]])
     scans = evaluate._Scans({"a": chi}, chi, chi > 9, None, affine, (1.0, 2.0, 3.0))
     evaluate._write_picture("x.png", scans)
     turned = np.swapaxes(chi, 0, 1)[::-1]
-    for volume in seen[1:3]:
+    for volume in (seen[1]["a"], seen[2]):
         np.testing.assert_array_equal(volume, turned)
     np.testing.assert_array_equal(seen[3], turned > 9)
     assert tuple(seen[4]) == (2, 1, 3)

@@ -7,12 +7,7 @@ import pytest
 
 from spinet_tf.atomic_write import write_json
 from spinet_tf.errors import InputError
-from spinet_tf.evaluate import (
-    evaluate,
-    format_table,
-    write_comparison,
-    write_side_by_side,
-)
+from spinet_tf.evaluate import evaluate, format_table, write_side_by_side
 from spinet_tf.metrics_challenge import challenge_metrics
 from spinet_tf.metrics_regions import region_errors, region_statistics
 from spinet_tf.metrics_release import release_metrics
@@ -114,12 +109,12 @@ def test_json_is_strict(tmp_path, head):
     assert [p.name for p in tmp_path.iterdir()] == ["metrics.json"]
 
 
-def test_comparison_picture(tmp_path, head, reconstruction):
-    path = tmp_path / "comparison.png"
-    write_comparison(
-        path, reconstruction, head.susceptibility, head.mask, head.voxel_size
-    )
-    assert path.read_bytes().startswith(b"\x89PNG")
+def test_picture(tmp_path, head, reconstruction):
+    path = tmp_path / "evaluation.png"
+    for maps in ({"a": reconstruction}, {"a": reconstruction, "b": reconstruction}):
+        write_side_by_side(path, maps, head.susceptibility, head.mask, head.voxel_size)
+        assert path.read_bytes().startswith(b"\x89PNG")
+        path.unlink()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ def drawn(monkeypatch):
     from spinet_tf.report_pictures import Planes
 
     calls = []
-    for kind in ("draw", "view", "draw_side_by_side"):
+    for kind in ("draw", "view", "draw_maps"):
 
         def record(_, *given, kind=kind):
             calls.append((kind, *given))
@@ -24,21 +24,13 @@ def drawn(monkeypatch):
     return calls
 
 
-def test_what_the_reports_of_one_map_show(drawn, monkeypatch):
-    from spinet_tf.evaluate import evaluate
+def test_what_the_report_of_a_reconstruction_shows(drawn, monkeypatch):
     from spinet_tf.reconstruction import Reconstruction
-    from spinet_tf.report import evaluation_sections, reconstruction_sections
+    from spinet_tf.report import reconstruction_sections
     from spinet_tf.volume import Volume
     from tests.command_line import mask, susceptibility
 
     chi, truth, inside = susceptibility(1), susceptibility(), mask()
-    scores = evaluate(chi, truth, inside)
-    evaluation_sections(chi, truth, inside, None, (1, 1, 2), scores, "a")
-    views = {title: volume for kind, title, volume, _ in drawn[1:]}
-    assert list(views) == ["reconstruction", "reference", "error"]
-    np.testing.assert_allclose(views["error"], inside * (chi - truth), atol=1e-7)
-    assert [call[-1] for call in drawn] == 4 * [0.1]
-    drawn.clear()
     counted = []
     monkeypatch.setattr(
         "spinet_tf.report.inside_histogram", lambda maps, _: counted.append(maps)
@@ -58,21 +50,23 @@ def test_what_the_reports_of_one_map_show(drawn, monkeypatch):
     assert enlarged[2] == pytest.approx(0.1 * percentile)
 
 
-def test_what_the_report_of_several_maps_shows(drawn):
-    from spinet_tf.comparison_report import comparison_sections
+@pytest.mark.parametrize(("names", "error_window"), [("a", 0.1), ("ab", 0.05)])
+def test_what_the_report_of_an_evaluation_shows(drawn, names, error_window):
     from spinet_tf.evaluate import evaluate
+    from spinet_tf.evaluation_report import evaluation_sections
     from tests.command_line import mask, susceptibility
 
     truth, inside = susceptibility() + 0.01, mask()
-    maps = {"a": susceptibility(1), "b": susceptibility(2)}
+    maps = {name: susceptibility(seed) for seed, name in enumerate(names, start=1)}
     scores = {name: evaluate(chi, truth, inside) for name, chi in maps.items()}
-    comparison_sections(maps, truth, inside, None, (1, 1, 2), scores)
+    evaluation_sections(maps, truth, inside, None, (1, 1, 2), scores)
     viewed = {call[1]: call[2:] for call in drawn if call[0] == "view"}
-    assert list(viewed) == ["reference", "a", "a, error", "b", "b, error"]
+    both = [title for name in names for title in (name, f"{name}, error")]
+    assert list(viewed) == ["reference", *both]
     for name, chi in maps.items():
         error, window = viewed[f"{name}, error"]
         np.testing.assert_allclose(error, inside * (chi - truth), atol=1e-7)
-        assert (window, viewed[name][1]) == (0.05, 0.1)
+        assert (window, viewed[name][1]) == (error_window, 0.1)
     reference, window = viewed["reference"]
     np.testing.assert_array_equal(reference, inside * truth)
     assert window == 0.1

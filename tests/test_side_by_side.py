@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spinet_tf.side_by_side import draw_side_by_side
+from spinet_tf.side_by_side import draw_maps, draw_side_by_side
 from tests.command_line import SHAPE
 
 
@@ -19,3 +19,18 @@ def test_the_planes_of_the_picture_are_what_they_are_called():
         (shown,) = row[1].get_images()
         assert (row[0].get_ylabel(), shown.origin) == (name, "lower")
         np.testing.assert_array_equal(shown.get_array(), plane.T)
+
+
+def test_one_map_is_in_rows_with_the_reference_and_its_error():
+    chi, truth = np.random.default_rng(0).standard_normal((2, *SHAPE))
+    figure = draw_maps({"a": chi}, truth, np.ones(SHAPE), (1, 1, 2))
+    rows = {"reconstruction": chi, "reference": truth, "error": chi - truth}
+    grid = np.reshape(figure.axes[:9], (3, 3))
+    for panels, (name, volume) in zip(grid, rows.items(), strict=True):
+        assert panels[0].get_ylabel() == name
+        for panel, plane in zip(
+            panels, (volume[:, :, 8], volume[:, 10], volume[9]), strict=True
+        ):
+            (shown,) = panel.get_images()
+            np.testing.assert_array_equal(shown.get_array(), plane.T)
+            assert shown.get_clim() == (-0.1, 0.1)

@@ -1,4 +1,4 @@
-"""What a report of several reconstructions against one reference shows."""
+"""What a report of reconstructions against a reference shows."""
 
 import math
 
@@ -9,11 +9,11 @@ from spinet_tf.metrics_challenge import inside_mask
 from spinet_tf.metrics_regions import regions_side_by_side
 from spinet_tf.page import paragraph, strong, table
 from spinet_tf.report_pictures import Planes, inside_histogram
-from spinet_tf.side_by_side import ERROR_WINDOW, MAP_WINDOW
+from spinet_tf.side_by_side import MAP_WINDOW, error_window
 
 
-def comparison_sections(maps, reference, mask, affine, voxel_size, results):
-    """Sections of the report of several reconstructions.
+def evaluation_sections(maps, reference, mask, affine, voxel_size, results):
+    """Sections of an evaluation's report.
 
     Args:
         maps: dict of a method's name, not "reference", to float `(x, y, z)`,
@@ -34,14 +34,14 @@ def comparison_sections(maps, reference, mask, affine, voxel_size, results):
     errors = {f"{name}, error": chi - reference for name, chi in maps.items()}
     viewers = [planes.view("reference", reference, MAP_WINDOW)]
     for pair in zip(maps.items(), errors.items(), strict=True):
-        for item, window in zip(pair, (MAP_WINDOW, ERROR_WINDOW), strict=True):
+        for item, window in zip(pair, (MAP_WINDOW, error_window(maps)), strict=True):
             viewers.append(planes.view(*item, window))
     sections = {
         "Metrics": [
-            paragraph("The best of a line is marked, unless all are equal."),
+            paragraph("Where maps differ, the best of a line is marked."),
             *(metrics_table(results, family) for family in TABLES),
         ],
-        "Maps": [planes.draw_side_by_side(maps, reference)],
+        "Maps": [planes.draw_maps(maps, reference)],
         "Slices": viewers,
         "Histograms": [
             inside_histogram({"reference": reference, **maps}, mask),
@@ -57,7 +57,7 @@ def metrics_table(results, family):
     """The table of a family of metrics, a column for each reconstruction.
 
     Args:
-        results: see `comparison_sections`.
+        results: see `evaluation_sections`.
         family: str, a key of `spinet_tf.evaluate.TABLES`.
 
     Returns:
@@ -100,9 +100,18 @@ def mark_best(values, more_is_better, decimals):
 def _regions(results):
     rows = []
     for regions in regions_side_by_side(results.values()):
-        cells = [mean_and_std(region, "reconstruction") for region in regions]
         known = next(filter(None, regions))
         reference = mean_and_std(known, "reference")
+        cells = map(_beside_reference, regions)
         rows.append((known["name"], known["voxels"], reference, *cells))
     header = ("", "voxels", "reference", *results)
-    return table(rows, header, "Mean ± standard deviation [ppm]")
+    caption = "Mean ± standard deviation (mean less the reference's) [ppm]"
+    return table(rows, header, caption)
+
+
+def _beside_reference(region):
+    text = mean_and_std(region, "reconstruction")
+    if region is None:
+        return text
+    difference = region["reconstruction_mean"] - region["reference_mean"]
+    return f"{text} ({difference:+.4f})"
