@@ -2,9 +2,10 @@
 
     python -m benchmarks.artefacts
 
-Times are the fastest of some rounds; in each round every artefact has its turn, and the
-server runs on the same cores as everything else. Errors are relative L2 differences
-from the network itself in float32.
+Digital heads, oblique B0, anisotropic voxels. Times are the fastest of some rounds; in
+each round every artefact has its turn, and the server runs on the same cores as
+everything else. Ratios are to, and errors relative L2 differences from, the network
+itself in float32.
 """
 
 import contextlib
@@ -21,14 +22,10 @@ from absl import flags
 
 from benchmarks.list_flags import expect_numbers
 from benchmarks.scans import digital_scan
-from benchmarks.tflite import (
-    B0_DIRECTION,
-    VOXEL_SIZE,
-    litert_runner,
-    signature_inputs,
-    timed,
-)
 from spinet_cli.script import run_script
+
+VOXEL_SIZE = (1.0, 0.9, 1.6)
+B0_DIRECTION = (0.36, -0.48, 0.8)
 
 
 class Artefact(NamedTuple):
@@ -73,10 +70,12 @@ def keras_artefact(path):
 def saved_model_artefact(folder):
     import tensorflow as tf
 
+    from spinet_tf.serving.answers import batch_of_one
+
     signature = tf.saved_model.load(str(folder)).signatures["serving_default"]
 
     def runner(scan):
-        inputs = signature_inputs(scan)
+        inputs = batch_of_one(scan)
 
         def run():
             tensors = {name: tf.constant(value) for name, value in inputs.items()}
@@ -112,12 +111,18 @@ def served_artefact(folder):
 
 
 def tflite_artefact(folder, model, edge, variant):
+    from ai_edge_litert.interpreter import Interpreter
+
+    from spinet_tf.serving.answers import batch_of_one
     from spinet_tf.serving.tflite import export_tflite
 
     (path,) = export_tflite(model, folder, [(edge, edge, edge)], variant)
+    interpreter = Interpreter(str(path), num_threads=os.cpu_count())
+    run = interpreter.get_signature_runner("serving_default")
 
     def runner(scan):
-        return litert_runner(path, scan, os.cpu_count())
+        inputs = batch_of_one(scan)
+        return lambda: run(**inputs)["susceptibility"][0]
 
     return Artefact("LiteRT", path, runner)
 
@@ -127,14 +132,27 @@ def encoding_seconds(scan):
     import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2
 
+    from spinet_tf.serving.answers import batch_of_one
+
     start = time.perf_counter()
     request = predict_pb2.PredictRequest()
-    for name, value in signature_inputs(scan).items():
+    for name, value in batch_of_one(scan).items():
         request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
     received = predict_pb2.PredictRequest.FromString(request.SerializeToString())
     for value in received.inputs.values():
         tf.make_ndarray(value)
     return time.perf_counter() - start
+
+
+def timed(runners, runs):
+    """The last results of some callables and the fastest times [s], run in turn."""
+    results, seconds = {}, {name: [] for name in runners}
+    for _ in range(runs + 1):
+        for name, run in runners.items():
+            start = time.monotonic()
+            results[name] = run()
+            seconds[name].append(time.monotonic() - start)
+    return results, {name: min(times[1:]) for name, times in seconds.items()}
 
 
 def report(artefacts, edge, runs):
@@ -148,7 +166,7 @@ def report(artefacts, edge, runs):
     for name, artefact in artefacts.items():
         print(
             f"{edge:>4}^3 {name:20}{artefact.loaded_by:27}"
-            f"{megabytes(artefact.path):6.2f}{seconds[name]:9.2f}"
+            f"{megabytes(artefact.path):7.3f}{seconds[name]:9.2f}"
             f"{seconds[name] / seconds[reference]:7.2f}  "
             f"{relative_error(results[name], results[reference]):.1e}",
             flush=True,
@@ -174,8 +192,8 @@ def main(options):
             version = export_saved_model(model, folder / precision, precision)
             artefacts[f"SavedModel {precision}"] = saved_model_artefact(version)
         served = served_artefact(folder / "float32" / "1")
-        artefacts["the first, over gRPC"] = stack.enter_context(served)
-        print(f" size {'artefact':20}{'loaded by':27}    MB  seconds  ratio  error")
+        artefacts["float32 over gRPC"] = stack.enter_context(served)
+        print(f" size {'artefact':20}{'loaded by':27}     MB  seconds  ratio  error")
         for edge in map(int, options.sizes):
             for variant in VARIANTS:
                 artefact = tflite_artefact(folder, model, edge, variant)

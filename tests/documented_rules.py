@@ -23,7 +23,6 @@ PARSED = {
     "python -m benchmarks.limited_data": "half an hour",
     "python -m benchmarks.measured_fields": "ten minutes",
     "python -m benchmarks.artefacts": "minutes",
-    "python -m benchmarks.tflite": "minutes",
     "python -m benchmarks.solver": "wants the authors' files where the README has them",
     "python -m benchmarks.agreement": "minutes; test_release.py tests what it prints",
 }

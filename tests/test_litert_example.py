@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.agreement import relative_error
-from benchmarks.tflite import B0_DIRECTION, VOXEL_SIZE
+from benchmarks.artefacts import B0_DIRECTION, VOXEL_SIZE
 from examples.python.litert_reconstruct import read_metadata, reconstruct
 from spinet_tf.reconstruct import Reconstructor
 from spinet_tf.serving.tflite import export_tflite

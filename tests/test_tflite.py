@@ -6,13 +6,14 @@ from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.tools.flatbuffer_utils import convert_bytearray_to_object
 
 from benchmarks.agreement import relative_error
+from benchmarks.artefacts import B0_DIRECTION, VOXEL_SIZE
 from benchmarks.scans import digital_scan
-from benchmarks.tflite import B0_DIRECTION, VOXEL_SIZE, signature_inputs
 from examples.python.litert_reconstruct import read_metadata
 from spinet_tf.errors import InputError
 from spinet_tf.model_files import load_model
 from spinet_tf.pretrained import PRETRAINED
 from spinet_tf.reconstruct import Reconstructor
+from spinet_tf.serving.answers import batch_of_one
 from spinet_tf.serving.flatbuffer import check_self_contained, operators
 from spinet_tf.serving.signatures import DEFAULT_SIGNATURE
 from spinet_tf.serving.tflite import convert, export_tflite
@@ -33,7 +34,7 @@ def scan(size=SIZE, seed=0):
 def run_litert(content, field, mask, voxel_size=VOXEL_SIZE, b0_direction=B0_DIRECTION):
     """All outputs of a file, without the batch axis."""
     run = Interpreter(model_content=content).get_signature_runner(DEFAULT_SIGNATURE)
-    outputs = run(**signature_inputs((field, mask, voxel_size, b0_direction)))
+    outputs = run(**batch_of_one((field, mask, voxel_size, b0_direction)))
     return {name: value[0] for name, value in outputs.items()}
 
 

@@ -34,13 +34,23 @@ class Answering:
         check_scan(local_field, mask, voxel_size, b0_direction)
         b0 = normalise_b0_direction(b0_direction)  # graphs refuse some lengths
         values = (without_gaps(local_field), mask, voxel_size, b0)
-        results = self.predict(
-            {
-                name: np.asarray(value, np.float32)[np.newaxis]
-                for name, value in zip(INPUTS, values, strict=True)
-            }
-        )
+        results = self.predict(batch_of_one(values))
         return reconstruction_from(results, time.monotonic() - start)
+
+
+def batch_of_one(scan):
+    """What a signature takes, of one volume.
+
+    Args:
+        scan: local field, mask, voxel size and B0 direction, as `Answering` takes them.
+
+    Returns:
+        dict of name to float32 array.
+    """
+    return {
+        name: np.asarray(value, np.float32)[np.newaxis]
+        for name, value in zip(INPUTS, scan, strict=True)
+    }
 
 
 def reconstruction_from(results, seconds):
