@@ -10,6 +10,8 @@ import math
 import numpy as np
 from scipy.ndimage import gaussian_laplace, uniform_filter
 
+from spinet_tf.structural_similarity import structural_similarity
+
 TINY = 1e-30
 
 
@@ -113,16 +115,11 @@ def _xsim(reconstruction, reference, mask):
     5^3 uniform windows truncated at the border of the volume, with the constants
     (0.01 * 1 ppm)^2 and (0.001 * 1 ppm)^2 and no rescaling.
     """
-    c1, c2 = 1e-4, 1e-6
     inside = uniform_filter(np.ones(mask.shape), 5, mode="constant")
 
     def window_mean(volume):
         return uniform_filter(volume, 5, mode="constant") / inside
 
-    mean_a, mean_b = window_mean(reconstruction), window_mean(reference)
-    variance_a = window_mean(reconstruction**2) - mean_a**2
-    variance_b = window_mean(reference**2) - mean_b**2
-    covariance = window_mean(reconstruction * reference) - mean_a * mean_b
-    similarity = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
-    similarity /= (mean_a**2 + mean_b**2 + c1) * (variance_a + variance_b + c2)
+    maps = reconstruction, reference
+    similarity = structural_similarity(*maps, window_mean, (1e-4, 1e-6))
     return float(similarity[mask].mean())

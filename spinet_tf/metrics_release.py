@@ -12,6 +12,8 @@ import numpy as np
 from scipy.ndimage import correlate1d
 from scipy.signal import oaconvolve
 
+from spinet_tf.structural_similarity import structural_similarity
+
 SIGMA = 1.5
 LOG_RADIUS = 7
 SSIM_RADIUS = 2
@@ -90,14 +92,9 @@ def _ssim(reconstruction, reference):
     tissue = reconstruction != 0
     if not tissue.any():
         return math.nan
-    c1 = (0.01 * DYNAMIC_RANGE) ** 2
-    c2 = (0.03 * DYNAMIC_RANGE) ** 2
-    mean_a, mean_b = _window_mean(reconstruction), _window_mean(reference)
-    variance_a = _window_mean(reconstruction**2) - mean_a**2
-    variance_b = _window_mean(reference**2) - mean_b**2
-    covariance = _window_mean(reconstruction * reference) - mean_a * mean_b
-    similarity = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
-    similarity /= (mean_a**2 + mean_b**2 + c1) * (variance_a + variance_b + c2)
+    constants = (0.01 * DYNAMIC_RANGE) ** 2, (0.03 * DYNAMIC_RANGE) ** 2
+    maps = reconstruction, reference
+    similarity = structural_similarity(*maps, _window_mean, constants)
     return float(similarity[tissue].mean())
 
 
