@@ -15,6 +15,9 @@ from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.error_power import cubed_frequencies
 from spinet_tf.fourier import complex_of
 
+FAR_SOURCES = 6
+"""Dipoles outside the volume that make a background field."""
+
 
 class FieldErrors(NamedTuple):
     """Upper ends of what is drawn for an example; 0 turns a part off but the noise.
@@ -131,7 +134,7 @@ def coloured_noise(seeds, shape, kernel):
     return convolve(seeds.normal(shape), amplitude)
 
 
-def background_field(seeds, shape, voxel_size, b0_direction, sources=6):
+def background_field(seeds, shape, voxel_size, b0_direction):
     """Field of random dipoles outside the volume, harmonic inside, of unit deviation.
 
     Args:
@@ -139,7 +142,6 @@ def background_field(seeds, shape, voxel_size, b0_direction, sources=6):
         shape: int `(3,)`.
         voxel_size: float32 `(3,)` [mm].
         b0_direction: float32 `(3,)`, unit vector.
-        sources: int. Defaults to 6.
 
     Returns:
         float32 `(x, y, z)`.
@@ -147,12 +149,12 @@ def background_field(seeds, shape, voxel_size, b0_direction, sources=6):
     extent = tf.cast(shape, tf.float32) * voxel_size
     axes = [tf.linspace(-0.5, 0.5, shape[i]) * extent[i] for i in range(3)]
     positions = tf.stack(tf.meshgrid(*axes, indexing="ij"), axis=-1)
-    directions = seeds.normal((sources, 3))
+    directions = seeds.normal((FAR_SOURCES, 3))
     directions /= tf.norm(directions, axis=-1, keepdims=True)
-    distances = seeds.uniform(1.05, 1.8, (sources, 1)) * tf.norm(extent) / 2
-    strengths = seeds.normal((sources,)) * distances[:, 0] ** 3
+    distances = seeds.uniform(1.05, 1.8, (FAR_SOURCES, 1)) * tf.norm(extent) / 2
+    strengths = seeds.normal((FAR_SOURCES,)) * distances[:, 0] ** 3
     field = tf.zeros(shape)
-    for i in range(sources):
+    for i in range(FAR_SOURCES):
         offset = positions - distances[i] * directions[i]
         squared = tf.reduce_sum(offset**2, axis=-1)
         along = tf.linalg.matvec(offset, b0_direction) ** 2 / squared
