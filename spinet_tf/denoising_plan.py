@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from spinet_tf.available_memory import ALL_MEMORY
 from spinet_tf.reconstruction_memory import (
     feature_map_budget,
     value_bytes,
@@ -14,14 +13,14 @@ WORTHWHILE = 0.9
 """Share of the whole volume's work above which nothing is gained. Measured."""
 
 
-def choose_tiles(mask, model, precision, memory=ALL_MEMORY):
+def choose_tiles(mask, model, precision, memory):
     """Tiles for the CNN, if they are less work, or all that fits in memory.
 
     Args:
         mask: bool `(x, y, z)`, outside which the CNN's input is the same everywhere.
         model: `SpiNetQSM`.
         precision: "float32" or "bfloat16".
-        memory: `Memory`, what may be taken. Defaults to all that the machine has.
+        memory: `Memory`, what may be taken.
 
     Returns:
         A list of `spinet_tf.tiles.Tile`, empty for an empty mask; None for the whole

@@ -82,12 +82,12 @@ def dipole_kernel(matrix_size, voxel_size, b0_direction, dc_value=0.0):
     return tf.where(squared > 0, kernel, tf.constant(dc_value, kernel.dtype))
 
 
-def half_spectrum_weights(matrix_size, dtype=tf.float32):
+def half_spectrum_weights(matrix_size, dtype):
     """How many times each half-spectrum entry along z stands in the full spectrum.
 
     Args:
         matrix_size: int32 `(3,)`: voxels along x, y, z.
-        dtype: of the result. Defaults to float32.
+        dtype: of the result.
 
     Returns:
         `(z // 2 + 1,)`: 1 for the zero and Nyquist frequencies, 2 for the others.

@@ -2,7 +2,7 @@
 
 import math
 
-from spinet_tf.available_memory import ALL_MEMORY, check_fits_in_memory
+from spinet_tf.available_memory import check_fits_in_memory
 from spinet_tf.tiles import FEATURE_MAPS, smallest_n_bytes
 
 # Measured, in float32 volumes.
@@ -16,7 +16,7 @@ def value_bytes(precision):
     return 2 if precision == "bfloat16" else 4
 
 
-def memory_needed(matrix_size, model, precision="float32"):
+def memory_needed(matrix_size, model, precision):
     """Estimate of the memory a reconstruction cannot do without.
 
     That is what the solve takes, or the CNN in the smallest tiles.
@@ -24,7 +24,7 @@ def memory_needed(matrix_size, model, precision="float32"):
     Args:
         matrix_size: three integers.
         model: `SpiNetQSM`.
-        precision: "float32" or "bfloat16". Defaults to "float32".
+        precision: "float32" or "bfloat16".
 
     Returns:
         Bytes, an int.
@@ -37,14 +37,14 @@ def memory_needed(matrix_size, model, precision="float32"):
     return max(solve * volume, HELD_VOLUMES * volume + tile)
 
 
-def check_memory(matrix_size, model, precision="float32", memory=ALL_MEMORY):
+def check_memory(matrix_size, model, precision, memory):
     """Refuse a volume that does not fit in memory.
 
     Args:
         matrix_size: three integers.
         model: `SpiNetQSM`.
-        precision: "float32" or "bfloat16". Defaults to "float32".
-        memory: `Memory`, what may be taken. Defaults to all that the machine has.
+        precision: "float32" or "bfloat16".
+        memory: `Memory`, what may be taken.
 
     Raises:
         InputError: the volume does not fit; says how much it needs.
@@ -56,7 +56,7 @@ def check_memory(matrix_size, model, precision="float32", memory=ALL_MEMORY):
     )
 
 
-def feature_map_budget(matrix_size, memory=ALL_MEMORY):
+def feature_map_budget(matrix_size, memory):
     """Memory for the CNN's feature maps.
 
     Args:
@@ -70,13 +70,13 @@ def feature_map_budget(matrix_size, memory=ALL_MEMORY):
     return USABLE * memory.left() - held
 
 
-def whole_volume_fits(matrix_size, model, precision="float32", memory=ALL_MEMORY):
+def whole_volume_fits(matrix_size, model, precision, memory):
     """Whether the CNN can run on the whole volume at once.
 
     Args:
         matrix_size: three integers.
         model: `SpiNetQSM`.
-        precision: "float32" or "bfloat16". Defaults to "float32".
+        precision: "float32" or "bfloat16".
         memory: see `check_memory`.
 
     Returns:

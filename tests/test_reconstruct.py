@@ -6,6 +6,7 @@ import psutil
 import pytest
 
 from spinet_tf import DenoiserOnly, SpiNetQSM, denoising_plan
+from spinet_tf.available_memory import ALL_MEMORY
 from spinet_tf.classical import tikhonov
 from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.errors import InputError
@@ -108,20 +109,20 @@ def test_a_result_that_is_not_finite_is_refused():
 
 
 def test_too_large_for_the_memory(model, monkeypatch):
-    needed = memory_needed((160, 160, 160), model)
+    needed = memory_needed((160, 160, 160), model, "float32")
     # The CNN in the smallest tiles is what needs the most for a small volume only.
     paper = SpiNetQSM()
     small = [memory_needed((24, 24, 24), paper, p) for p in ("float32", "bfloat16")]
     assert small[1] < small[0]
     memory = types.SimpleNamespace(available=needed)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
-    check_memory((160, 160, 160), model)
+    check_memory((160, 160, 160), model, "float32", ALL_MEMORY)
     memory.available -= 1
     with pytest.raises(InputError) as caught:
-        check_memory((160, 160, 160), model)
+        check_memory((160, 160, 160), model, "float32", ALL_MEMORY)
     assert "160 x 160 x 160" in str(caught.value)
     # No overflow for absurd sizes.
-    assert memory_needed((10**6,) * 3, model) > 10**18
+    assert memory_needed((10**6,) * 3, model, "float32") > 10**18
 
 
 def test_classical_method():

@@ -40,13 +40,13 @@ def test_limit_makes_tiles_smaller_and_is_refused_only_below_the_smallest(monkey
     monkeypatch.setattr("psutil.Process", lambda: _ProcessOf(10**8))
     network = small_network()
     size = (200, 200, 200)
-    needed = memory_needed(size, network)
+    needed = memory_needed(size, network, "float32")
     assert needed >= smallest_n_bytes(size, 1, 4, 4)
-    check_memory(size, network, memory=Memory(10**8 + needed))
+    check_memory(size, network, "float32", Memory(10**8 + needed))
     with pytest.raises(InputError, match="0 GB are available of the limit of 0.05 GB"):
-        check_memory(size, network, memory=Memory(5 * 10**7))
+        check_memory(size, network, "float32", Memory(5 * 10**7))
     with pytest.raises(InputError, match="200 x 200 x 200"):
-        check_memory(size, network, memory=Memory(10**8 + needed - 1))
+        check_memory(size, network, "float32", Memory(10**8 + needed - 1))
 
 
 def test_memory_kept_from_one_volume_is_there_for_the_next(monkeypatch):
@@ -55,7 +55,7 @@ def test_memory_kept_from_one_volume_is_there_for_the_next(monkeypatch):
     network = small_network()
     size = (24, 24, 24)
     reconstructor = Reconstructor(
-        network, memory_limit=10**8 + memory_needed(size, network)
+        network, memory_limit=10**8 + memory_needed(size, network, "float32")
     )
     prepare = reconstructor._prepare
 
@@ -120,7 +120,7 @@ def test_tiles_are_taken_where_the_whole_volume_does_not_fit(monkeypatch):
     field = 0.02 * mask * np.random.default_rng(0).standard_normal(size)
     scan = field.astype("float32"), mask, (1.0, 1.0, 1.0), (0.0, 0.0, 1.0)
     network = SpiNetQSM(unrolls=2, filters=16, blocks=1, batch_norm=False)
-    needed = memory_needed(size, network)
+    needed = memory_needed(size, network, "float32")
     results = []
     for available, tiled in ((100 * needed, False), (1.05 * needed, True)):
         memory = types.SimpleNamespace(available=int(available))
@@ -138,13 +138,13 @@ def test_feature_maps_get_what_the_solve_leaves():
     left = types.SimpleNamespace(left=lambda: 10**10)
     budget = feature_map_budget((100, 100, 100), left)
     assert budget == pytest.approx(0.8 * 10**10 - 16 * 4 * 10**6)
-    assert memory_needed((100, 100, 100), small_network()) == 42 * 4 * 10**6
+    assert memory_needed((100, 100, 100), small_network(), "float32") == 42 * 4 * 10**6
 
 
 def test_channels_and_many_unrolls_take_memory():
     def volumes(**options):
         network = SpiNetQSM(filters=4, blocks=1, **options)
-        return memory_needed((100, 100, 100), network) / (4 * 10**6)
+        return memory_needed((100, 100, 100), network, "float32") / (4 * 10**6)
 
     assert (volumes(unrolls=3), volumes(unrolls=20)) == (42, 59)
     assert (volumes(channels=2), volumes(channels=2, unrolls=5)) == (60, 62)
