@@ -96,8 +96,6 @@ def draw_three_planes(volumes, mask, voxel_size, window=(-0.1, 0.1)):
             place = (0, extent[across], margin, margin + extent[up])
             picture = show_plane(panel, plane, window, extent=place)
             panel.set(ylim=(0, tallest), facecolor=picture.to_rgba(0.0))
-            panel.set(xticks=[], yticks=[])
-            panel.spines[:].set_visible(False)
         row[0].set_ylabel(title)
     for panel, name in zip(axes[0], ("axial", "coronal", "sagittal"), strict=True):
         panel.set_title(name)
@@ -112,7 +110,7 @@ def draw_three_planes(volumes, mask, voxel_size, window=(-0.1, 0.1)):
 
 
 def show_plane(panel, plane, window, **placed):
-    """Show a plane on a grey scale, its first axis to the right and its second up.
+    """Show a plane alone on a grey scale, its first axis to the right, its second up.
 
     Args:
         panel: `matplotlib.axes.Axes`.
@@ -123,6 +121,8 @@ def show_plane(panel, plane, window, **placed):
     Returns:
         `matplotlib.image.AxesImage`.
     """
+    panel.set(xticks=[], yticks=[])
+    panel.spines[:].set_visible(False)
     low, high = window
     grey = {"cmap": "gray", "vmin": low, "vmax": high}
     return panel.imshow(

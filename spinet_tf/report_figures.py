@@ -31,7 +31,6 @@ def unroll_planes(maps, mask, voxel_size, window):
         aspect = voxel_size[1] / voxel_size[0]
         show_plane(panel, plane, (-window, window), aspect=aspect)
         panel.set_title(f"unroll {k}")
-        panel.set_axis_off()
     return figure
 
 

@@ -85,7 +85,7 @@ def draw_side_by_side(maps, reference, mask, voxel_size):
             map_picture = _show(upper, volume, normal, extent, MAP_WINDOW)
             if volume is shown["reference"]:
                 upper.set_ylabel(plane)
-                _hide(lower)
+                lower.set_axis_off()
             else:
                 error = volume - shown["reference"]
                 error_picture = _show(lower, error, normal, extent, ERROR_WINDOW)
@@ -109,12 +109,6 @@ def draw_side_by_side(maps, reference, mask, voxel_size):
 
 def _show(panel, volume, normal, extent, window):
     across, up = (axis for axis in range(3) if axis != normal)
-    _hide(panel)
     plane = volume.take(volume.shape[normal] // 2, axis=normal)
     place = (0, extent[across], 0, extent[up])
     return show_plane(panel, plane, (-window, window), extent=place)
-
-
-def _hide(panel):
-    panel.set(xticks=[], yticks=[])
-    panel.spines[:].set_visible(False)
