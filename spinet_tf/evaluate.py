@@ -99,17 +99,14 @@ def format_table(results):
         value that is not defined.
     """
     blocks = []
-    for family, (title, metrics) in TABLES.items():
+    for family, (title, _) in TABLES.items():
         rows = [("", "", *results)]
-        for name, label, arrow, decimals in metrics:
-            values = [result[family].get(name) for result in results.values()]
-            if any(value is not None for value in values):
-                cells = (format_number(value, decimals) for value in values)
-                rows.append((label, arrow, *cells))
+        for label, arrow, decimals, values in metric_rows(results, family):
+            cells = (format_number(value, decimals) for value in values)
+            rows.append((label, arrow, *cells))
         blocks.append(align(title, rows, headings=2))
     rows = [("", "voxels", "reference", *results)]
-    for regions in regions_side_by_side(results.values()):
-        known = next(filter(None, regions))
+    for known, regions in regions_side_by_side(results.values()):
         cells = [mean_and_std(known, "reference")]
         cells += [mean_and_std(region, "reconstruction") for region in regions]
         narrow = (cell.replace(" ", "") for cell in cells)
@@ -118,6 +115,23 @@ def format_table(results):
         title = "Regions: mean ± standard deviation [ppm]"
         blocks.append(align(title, rows, headings=3))
     return "\n\n".join(blocks)
+
+
+def metric_rows(results, family):
+    """The metrics of a family that any of several evaluations has.
+
+    Args:
+        results: as `format_table`.
+        family: str, a key of `TABLES`.
+
+    Yields:
+        What a table calls it, a str; its arrow; its decimals, an int; and its value in
+        each evaluation, a list of float, or None where it is missing.
+    """
+    for name, label, arrow, decimals in TABLES[family][1]:
+        values = [result[family].get(name) for result in results.values()]
+        if any(value is not None for value in values):
+            yield label, arrow, decimals, values
 
 
 def format_number(value, decimals):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from spinet_tf.evaluate import TABLES, format_number, mean_and_std
+from spinet_tf.evaluate import TABLES, format_number, mean_and_std, metric_rows
 from spinet_tf.metrics_challenge import inside_mask
 from spinet_tf.metrics_regions import regions_side_by_side
 from spinet_tf.page import paragraph, strong, table
@@ -63,14 +63,11 @@ def metrics_table(results, family):
     Returns:
         An element of `spinet_tf.page`.
     """
-    title, metrics = TABLES[family]
-    rows = []
-    for key, label, arrow, decimals in metrics:
-        values = [result[family].get(key) for result in results.values()]
-        if any(value is not None for value in values):
-            cells = mark_best(values, arrow == "↑", decimals)
-            rows.append((f"{label} {arrow}", *cells))
-    return table(rows, ("", *results), title)
+    rows = [
+        (f"{label} {arrow}", *mark_best(values, arrow == "↑", decimals))
+        for label, arrow, decimals, values in metric_rows(results, family)
+    ]
+    return table(rows, ("", *results), TABLES[family][0])
 
 
 def mark_best(values, more_is_better, decimals):
@@ -99,8 +96,7 @@ def mark_best(values, more_is_better, decimals):
 
 def _regions(results):
     rows = []
-    for regions in regions_side_by_side(results.values()):
-        known = next(filter(None, regions))
+    for known, regions in regions_side_by_side(results.values()):
         reference = mean_and_std(known, "reference")
         cells = map(_beside_reference, regions)
         rows.append((known["name"], known["voxels"], reference, *cells))

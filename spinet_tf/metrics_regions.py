@@ -115,12 +115,13 @@ def regions_side_by_side(results):
         results: list of what `spinet_tf.evaluate.evaluate` returned.
 
     Returns:
-        list, by label, of lists of a region's statistics in each evaluation, or None
-        where it has none.
+        list, by label, of pairs: a region's statistics in the first evaluation that has
+        it, and in each evaluation, a list with None where it is missing.
     """
     by_label = [{r["label"]: r for r in result["regions"]} for result in results]
     labels = sorted(set().union(*by_label))
-    return [[regions.get(label) for regions in by_label] for label in labels]
+    rows = [[regions.get(label) for regions in by_label] for label in labels]
+    return [(next(filter(None, row)), row) for row in rows]
 
 
 def _dgm_linearity(reconstruction, reference, labels):
