@@ -6,6 +6,7 @@ METHODS = ("spinet", "tkd", "tikhonov")
 FIELD_UNITS = ("ppm", "hz", "rad")
 PRECISIONS = ("float32", "bfloat16")
 MASK_THRESHOLD = "--mask-threshold"
+TIMEOUT = 600.0
 
 
 def add_report(parser):
@@ -135,7 +136,7 @@ def add_server(parser):
     server.add_argument(
         "--timeout",
         type=float,
-        default=600.0,
+        default=TIMEOUT,
         metavar="S",
-        help="seconds a request may take; default 600",
+        help=f"seconds a request may take; default {TIMEOUT:g}",
     )

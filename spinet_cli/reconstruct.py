@@ -3,7 +3,8 @@
 import math
 import re
 
-from spinet_cli.arguments_scan import MASK_THRESHOLD
+from spinet_cli.arguments_scan import MASK_THRESHOLD, TIMEOUT
+from spinet_cli.arguments_serve import MODEL_NAME
 from spinet_cli.each_scan import run_each
 from spinet_cli.geometry import check_geometry_flags
 from spinet_cli.method_names import bare_name
@@ -89,16 +90,7 @@ def check_method_flags(arguments):
             "--model, --precision and --memory-limit are not for --server, which has "
             "its own"
         )
-    if arguments.tls_ca and not arguments.server:
-        raise InputError("--tls-ca goes with --server")
-    for flag, text in (
-        ("--server", arguments.server),
-        ("--model-name", arguments.model_name),
-    ):
-        if text and not text.isprintable():
-            raise InputError(f"{flag}: expected printable characters, got {text!r}")
-    if arguments.server is not None:
-        _check_address(arguments.server)
+    _check_server_flags(arguments)
     if limit is not None and not 0 < limit <= LARGEST:
         raise InputError(
             f"--memory-limit: expected GB > 0 and at most {LARGEST:g}, got {limit:g}"
@@ -115,11 +107,26 @@ def check_method_flags(arguments):
     threshold = arguments.mask_threshold
     if threshold is not None and not math.isfinite(threshold):
         raise InputError(f"{MASK_THRESHOLD}: expected a finite number, got {threshold}")
+
+
+def _check_server_flags(arguments):
+    for flag, text in (
+        ("--server", arguments.server),
+        ("--model-name", arguments.model_name),
+    ):
+        if text and not text.isprintable():
+            raise InputError(f"{flag}: expected printable characters, got {text!r}")
     if not 0 < arguments.timeout <= LARGEST:
         raise InputError(
             f"--timeout: expected seconds > 0 and at most {LARGEST:g}, "
             f"got {arguments.timeout:g}"
         )
+    if arguments.server is not None:
+        _check_address(arguments.server)
+        return
+    of_client = arguments.model_name != MODEL_NAME or arguments.timeout != TIMEOUT
+    if of_client or arguments.tls_ca:
+        raise InputError("--model-name, --tls-ca and --timeout go with --server")
 
 
 def _check_address(address):

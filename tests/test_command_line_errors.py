@@ -93,6 +93,9 @@ def test_flagfile_that_is_a_folder(flags, tmp_path):
         ({"iterates": "all"}, "--iterates, .* with the method spinet, got tkd"),
         ({"precision": "bfloat16"}, "--precision, .* with the method spinet, got tkd"),
         ({"memory_limit": 8}, "--memory-limit and .* with the method spinet, got tkd"),
+        ({"model_name": "mine"}, "--model-name, .* go with --server"),
+        ({"timeout": 20}, "--timeout go with --server"),
+        ({"tls_ca": "ca.pem"}, "--tls-ca and --timeout go with --server"),
     ],
 )
 def test_bad_flag_of_reconstruct(flags, tmp_path, changed, message):
