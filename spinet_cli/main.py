@@ -11,7 +11,7 @@ import warnings
 from absl import flags
 
 from spinet_cli.arguments import build_parser
-from spinet_cli.flagfiles import check_flagfiles
+from spinet_cli.flagfiles import expand_flagfiles
 from spinet_cli.huge_pages import restart_with_huge_pages
 from spinet_cli.termination import (
     TERMINATED,
@@ -138,9 +138,8 @@ def _parse(argv):
 
 
 def _expand_flagfiles(argv):
-    """Put the lines of each `--flagfile` in its place."""
-    check_flagfiles(argv)
-    expanded = flags.FlagValues().read_flags_from_files(argv)
+    """The words with the lines of each `--flagfile` in its place."""
+    expanded = expand_flagfiles(argv)
     for word in expanded:
         if word not in argv and not re.match(r"--[\w-]+(=|$)", word):
             raise flags.Error(f"--flagfile: expected --flag=value a line, got {word!r}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from absl import app, flags, logging
 
-from spinet_cli.flagfiles import check_flagfiles
+from spinet_cli.flagfiles import expand_flagfiles
 from spinet_cli.huge_pages import restart_with_huge_pages
 from spinet_cli.main import (
     BAD_INPUT,
@@ -58,8 +58,7 @@ def run_script(define_flags, run):
 
 def _parse(argv):
     try:
-        check_flagfiles(argv)
-        rest = flags.FLAGS(argv)
+        rest = flags.FLAGS(expand_flagfiles(argv))
     except flags.Error as error:
         _stop(str(error).removeprefix("ERROR:: "), BAD_INPUT)
     for name, value in flags.FLAGS.flag_values_dict().items():
