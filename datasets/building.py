@@ -3,6 +3,7 @@
 import importlib
 import itertools
 import json
+import os
 import re
 import shutil
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from datasets.scan_listing import list_scans, only_scans
 
 RECORD = "scans.json"
+WORKSHOP = ".building"
 
 # Libraries are imported in the functions: scripts tell of wrong flags first.
 
@@ -76,9 +78,6 @@ def prepared(name, data_dir, scans_dir):
 
 def _build(name, data_dir, scans_dir, scans):
     """Build a data set, unless another process is quicker; its builder."""
-    import tensorflow_datasets as tfds
-
-    from spinet_tf.atomic_write import write_json
     from spinet_tf.folder_lock import locked
 
     def wait():
@@ -86,22 +85,36 @@ def _build(name, data_dir, scans_dir, scans):
         print(told, file=sys.stderr, flush=True)
 
     with locked(Path(data_dir), wait):
-        builder = own_builder(name, data_dir)
-        folder = Path(builder.data_dir)
+        folder = Path(own_builder(name, data_dir).data_dir)
         if not folder.exists():
-            # What a process has left that was killed: no other builds now.
-            for left in folder.parent.glob(f"incomplete.*_{folder.name}"):
-                shutil.rmtree(left, ignore_errors=True)
-            config = tfds.download.DownloadConfig(manual_dir=scans_dir)
-            builder.download_and_prepare(download_config=config)
-            if scans:
-                try:
-                    write_json(folder / RECORD, scans)
-                except BaseException:
-                    # Without a record it would pass for one of any scans.
-                    shutil.rmtree(folder, ignore_errors=True)
-                    raise
-    return builder
+            _build_aside(name, Path(data_dir) / WORKSHOP, folder, scans_dir, scans)
+    return own_builder(name, data_dir)
+
+
+def _build_aside(name, workshop, folder, scans_dir, scans):
+    """Build a data set in a workshop, and move it whole, with its record, to a folder.
+
+    What is half built where data sets lie may be another program's, as `tfds build`
+    knows no lock; what is in this folder is ours.
+    """
+    import tensorflow_datasets as tfds
+
+    from spinet_tf.atomic_write import write_json
+
+    shutil.rmtree(workshop, ignore_errors=True)  # of a process that was killed
+    try:
+        builder = own_builder(name, str(workshop))
+        config = tfds.download.DownloadConfig(manual_dir=scans_dir)
+        builder.download_and_prepare(download_config=config)
+        if scans:
+            # Without a record it would pass for one of any scans.
+            write_json(Path(builder.data_dir) / RECORD, scans)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if not folder.exists():  # else another program was quicker
+            os.rename(builder.data_dir, folder)
+            print(f"Moved to {folder}.", flush=True)
+    finally:
+        shutil.rmtree(workshop, ignore_errors=True)
 
 
 def scans_of(name, data_dir):

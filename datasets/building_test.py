@@ -1,5 +1,6 @@
 """Data sets that are left half built, and those of different scans."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from datasets.building import check_same_scans
 from datasets.loading import load_dataset
 from datasets.qsm_cosmos import dummy_data_generation
+from datasets.qsm_shapes.qsm_shapes_dataset_builder import Builder as ShapesBuilder
 from spinet_tf.errors import InputError
 
 NAME = "qsm_cosmos/volumes"
@@ -36,15 +38,43 @@ def test_a_data_set_without_its_record_does_not_stay(error, tmp_path, monkeypatc
 
 
 def test_what_a_killed_build_has_left_is_removed(tmp_path):
-    place = tmp_path / "qsm_shapes" / "shapes_24"
-    left, of_another = (
-        place / f"incomplete.ABC123_{version}" for version in ("1.0.0", "9.9.9")
-    )
-    for folder in (left, of_another):
+    place = Path("qsm_shapes", "shapes_24", "incomplete.ABC123_1.0.0")
+    left, of_another_program = tmp_path / ".building" / place, tmp_path / place
+    for folder in (left, of_another_program):
         folder.mkdir(parents=True)
         (folder / "some.tfrecord").touch()
     assert len(load_dataset("qsm_shapes/shapes_24", tmp_path, "train"))
-    assert not left.exists() and of_another.exists()
+    assert not (tmp_path / ".building").exists()
+    # `tfds build` may be at it.
+    assert (of_another_program / "some.tfrecord").exists()
+
+
+def test_a_data_set_appears_with_its_record(tmp_path, monkeypatch):
+    """So that a process that is killed leaves none without."""
+    appeared = []
+
+    def rename(source, target):
+        appeared.extend([target, Path(source, "scans.json").exists()])
+        os.replace(source, target)
+
+    monkeypatch.setattr("datasets.building.os.rename", rename)
+    load_dataset(NAME, tmp_path, "train", dummy_data_generation.FOLDER)
+    (info,) = tmp_path.rglob("dataset_info.json")
+    assert appeared[-2:] == [info.parent, True]
+
+
+def test_a_data_set_that_another_program_built_meanwhile(tmp_path, monkeypatch):
+    build = ShapesBuilder.download_and_prepare
+    theirs = tmp_path / "qsm_shapes" / "shapes_24" / "1.0.0"
+
+    def build_twice(builder, **options):
+        build(builder, **options)
+        shutil.copytree(builder.data_dir, theirs)
+        (theirs / "mine").touch()
+
+    monkeypatch.setattr(ShapesBuilder, "download_and_prepare", build_twice)
+    assert len(load_dataset("qsm_shapes/shapes_24", tmp_path, "train"))
+    assert (theirs / "mine").exists()
 
 
 def with_scans(built, folder, change):
