@@ -5,6 +5,7 @@ from collections import defaultdict
 from typing import NamedTuple
 
 from spinet_cli.bids_dataset import MapFiles, map_files
+from spinet_cli.provenance import recorded_warnings
 from spinet_cli.scan_task import ScanTask, given_units
 from spinet_tf.errors import InputError
 from spinet_tf.field_sidecar import parse_sidecar
@@ -76,7 +77,8 @@ def _plan(tree, arguments, dataset, fields):
             names = " and ".join(tree.name(field.path) for field in fields)
             raise InputError(f"several local fields for one map: {names}")
         mask = tree.mask_of(field)
-        content, source = tree.metadata(field)
+        with recorded_warnings() as told:
+            content, source = tree.metadata(field)
         sidecar = parse_sidecar(content, source, given_units(arguments))
         if sidecar.units.units == "ppm" and "Units" not in content:
             _check_ppm(arguments, source)
@@ -93,6 +95,7 @@ def _plan(tree, arguments, dataset, fields):
         report=str(files.report) if arguments.report else None,
         b0_direction=sidecar.b0_direction,
         bids=details,
+        warnings=tuple(told),
     )
     return PlannedScan(field.map_name, files, task)
 

@@ -11,7 +11,8 @@ from spinet_tf.pretrained import PRETRAINED
 def other_settings(scan, arguments, sidecar):
     """What was set otherwise for a map that is done.
 
-    A model is known by its name.
+    A model is known by its name. Of a scan that can be reconstructed no more, such as
+    one without a mask, what the flags alone say counts.
 
     Args:
         scan: `PlannedScan`.
@@ -21,23 +22,33 @@ def other_settings(scan, arguments, sidecar):
     Returns:
         list of str, for example "Method tkd, not spinet".
     """
-    if scan.task is None:
-        return []
+    wanted = _wanted_of_all(arguments)
+    if scan.task is not None:
+        wanted |= _wanted_of_scan(scan.task, sidecar)
     return [
         f"{key} {_text(sidecar.get(key))}, not {_text(value)}"
-        for key, value in _wanted(scan.task, arguments, sidecar).items()
+        for key, value in wanted.items()
         if sidecar.get(key) != value
     ]
 
 
-def _wanted(task, arguments, sidecar):
-    """What a sidecar of the map would say, by the names of its keys."""
+def _wanted_of_all(arguments):
+    """What every map's sidecar would say, by the names of its keys."""
     wanted = {
         "Method": arguments.method,
         "Model": _model_name(arguments),
         "Padding": arguments.pad,
         "Reference": arguments.reference,
         "MaskThreshold": arguments.mask_threshold,
+    }
+    if arguments.method == "spinet" and not (arguments.server or arguments.saved_model):
+        wanted["Precision"] = arguments.precision
+    return wanted
+
+
+def _wanted_of_scan(task, sidecar):
+    """What the sidecar of this map would say besides."""
+    wanted = {
         "Sources": task.bids["Sources"],
         "FieldUnits": task.units.units,
         "MagneticFieldStrength": task.units.b0,
@@ -45,8 +56,6 @@ def _wanted(task, arguments, sidecar):
     }
     if task.b0_direction is not None:
         wanted["B0Direction"] = _same_direction(sidecar, task.b0_direction)
-    if arguments.method == "spinet" and not (arguments.server or arguments.saved_model):
-        wanted["Precision"] = arguments.precision
     # Without a voxel size, or with none that makes sense, nothing can be said.
     with contextlib.suppress(KeyError, TypeError, ValueError, ArithmeticError):
         wanted["VoxelParts"] = task.voxel_parts(sidecar["VoxelSize"])

@@ -145,7 +145,7 @@ def write_files(paths, task, scan, result, details, messages):
         )
         inputs = [task.field, task.mask, scan.reference.name]
         files = [path for path in inputs if path]
-        sections["Warnings"] = warning_elements(messages)
+        sections["Warnings"] = warning_elements([*task.warnings, *messages])
         sections["Provenance"] = provenance(task.flags, files)
         write_page(report, f"Reconstruction of {Path(task.field).name}", sections)
     for path, unroll in zip(others, referenced.unrolls, strict=False):

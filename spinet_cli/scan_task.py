@@ -27,6 +27,7 @@ class ScanTask(NamedTuple):
         b0_direction: unit vector in voxel axes that goes before the affine's.
             Defaults to None.
         bids: dict, what BIDS wants in the sidecar. Defaults to None: another sidecar.
+        warnings: tuple of str, what was warned of before it is read. Defaults to none.
     """
 
     flags: argparse.Namespace
@@ -39,6 +40,7 @@ class ScanTask(NamedTuple):
     iterates: str | None = None
     b0_direction: tuple[float, float, float] | None = None
     bids: dict | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def ppm_is_stated(self):

@@ -224,6 +224,9 @@ def test_a_map_that_is_done_needs_its_mask_no_more(small_tree):
     mask.unlink()
     result = bids(tree, maps, *words)
     assert (result.exit_code, "sub-1: is done" in result.err) == (0, True)
+    assert "but with" not in result.err
+    result = bids(tree, maps, "--method=tikhonov", *words[1:])
+    assert "but with Method tkd, not tikhonov\n" in result.err
 
 
 @pytest.mark.parametrize(("y", "told"), [(1e-7, False), (0.01, True)])

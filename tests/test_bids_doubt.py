@@ -102,3 +102,19 @@ def test_the_field_strength_of_a_field_in_ppm_is_kept(tmp_path):
     assert bids(tree, tmp_path / "maps", "--method=tkd").exit_code == 0
     (path,) = (tmp_path / "maps").rglob("*_Chimap.json")
     assert read_json(path)["MagneticFieldStrength"] == 7
+
+
+def test_a_sidecar_that_does_not_count_is_told_in_the_report(tmp_path):
+    write_scan(tmp_path)
+    tree, maps = tmp_path / "tree", tmp_path / "maps"
+    fields = tree / "derivatives" / "fields"
+    anat = fields / "sub-1" / "anat"
+    put(anat / "sub-1_localfield.nii", read(tmp_path / "field.nii.gz"))
+    put(anat / "sub-1_mask.nii", mask().astype(np.uint8))
+    put_json(tree / "localfield.json", Units="rad")
+    put_json(fields / "dataset_description.json", Name="Fields", BIDSVersion="1.10.0")
+    result = bids(tree, maps, "--method=tkd", "--report")
+    told = "localfield.json: does not count in derivatives/fields, which is a dataset"
+    assert result.exit_code == 0 and result.err.count(told) == 1
+    (report,) = maps.rglob("*.html")
+    assert report.read_text().count(told) == 1
