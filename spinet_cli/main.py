@@ -101,7 +101,8 @@ def give_up_output():
 
 def _run(argv):
     try:
-        argv = _join_negative_vectors(_expand_flagfiles(argv))
+        argv = list(map(_expand_home, _expand_flagfiles(argv)))
+        argv = _join_negative_vectors(argv)
         arguments = _parse(argv)
     except SystemExit as stop:  # how argparse ends --help and a wrong command line
         return stop.code
@@ -144,6 +145,12 @@ def _expand_flagfiles(argv):
         if word not in argv and not re.match(r"--[\w-]+(=|$)", word):
             raise flags.Error(f"--flagfile: expected --flag=value a line, got {word!r}")
     return expanded
+
+
+def _expand_home(word):
+    """`--mask=~/mask.nii` with the home folder, which no shell puts in there."""
+    match = re.fullmatch(r"(--[\w-]+=)?(~(?:/.*)?)", word, re.DOTALL)
+    return (match[1] or "") + os.path.expanduser(match[2]) if match else word
 
 
 def _join_negative_vectors(argv):

@@ -173,3 +173,15 @@ def test_flagfile(scan, tmp_path):
         reference=scan / "chi.nii.gz",
     )
     assert "XSIM" in result.out
+
+
+def test_the_home_folder_in_a_flag_and_in_a_flagfile(scan, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "my mask.nii.gz").symlink_to(scan / "mask.nii.gz")
+    (tmp_path / "some.flags").write_text("--mask=~/my mask.nii.gz\n--noise=0.1\n")
+    result = run_words(
+        *("simulate", "--flagfile=~/some.flags", "--output", "~/f.nii"),
+        f"--susceptibility={scan / 'chi.nii.gz'}",
+    )
+    assert result.exit_code == 0, result.err
+    assert (tmp_path / "f.nii").exists()
