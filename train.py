@@ -7,6 +7,7 @@ from pathlib import Path
 from datasets.building import check_same_scans, scans_of
 from datasets.loading import load_dataset, may_be_of_scans, only_coarse
 from spinet_cli.script import run_script
+from spinet_cli.termination import clean_up_when_terminated
 from spinet_cli.training_flags import as_flagfile, define_flags, ema_momentum
 
 COMPARISON_NOISE = 0.002  # ppm
@@ -231,6 +232,8 @@ def main(options):
     from spinet_tf.training.strategy import make_strategy, writes_files
 
     strategy = make_strategy(options.strategy)
+    # Of several processes TensorFlow takes SIGTERM for itself, and goes on.
+    clean_up_when_terminated()
     results = run(options, strategy)
     if not writes_files(strategy):
         return

@@ -37,8 +37,9 @@ def run_script(define_flags, run):
     A wrong flag, an argument that is no flag, or an `InputError` ends the script with
     one line and exit code 2 (a line more for each of `ListedErrors`), and so does a
     file that cannot be read or written, and what does not fit in memory. A training
-    whose loss becomes NaN ends with 1, what is interrupted with 130, terminated 143,
-    and when nobody reads the output any more it is 141.
+    whose loss becomes NaN ends with 1, and so does one that another process has left;
+    what is interrupted ends with 130, terminated 143, and when nobody reads the output
+    any more it is 141.
 
     Args:
         define_flags: callable without arguments that defines the script's flags.
@@ -104,6 +105,8 @@ def _run_and_tell(run):
 
         if isinstance(error, tf.errors.ResourceExhaustedError):
             _stop(OUT_OF_MEMORY, BAD_INPUT)
+        if isinstance(error, tf.errors.UnavailableError):
+            _stop("another process of this training has ended", FAILED)
         damage = _damage(error)
         if damage is None:
             raise

@@ -1,5 +1,6 @@
 """A program that is asked to end by SIGTERM."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,7 +8,9 @@ import sys
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.submission import SUBMISSION
+from tests.test_distributed_training import free_ports
 
 PROGRAM = """
 import runpy, sys, time
@@ -89,3 +92,42 @@ sys.argv = ["recon.py", "in", "out"]
 runpy.run_path({str(SUBMISSION / "recon.py")!r}, run_name="__main__")
 """
     assert_ends([sys.executable, "-c", program], tmp_path)
+
+
+def test_one_of_several_training_processes_ends():
+    program = """
+import time
+import train
+from spinet_cli.script import run_script
+from spinet_cli.training_flags import define_flags
+
+def run(*_):
+    print("training", flush=True)
+    time.sleep(120)
+
+train.run = run
+run_script(define_flags, train.main)
+"""
+    command = [sys.executable, "-c", program, "--strategy=multi_worker", "--run_dir=x"]
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(2)]}
+    processes = []
+    for index in range(2):
+        task = {"type": "worker", "index": index}
+        config = json.dumps({"cluster": cluster, "task": task})
+        processes.append(
+            subprocess.Popen(
+                command,
+                cwd=ROOT,
+                stdout=subprocess.PIPE,
+                env={**os.environ, "TF_CONFIG": config},
+            )
+        )
+    try:
+        for process in processes:
+            assert process.stdout.readline() == b"training\n"
+        processes[1].send_signal(signal.SIGTERM)
+        assert processes[1].wait(timeout=60) == 143
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()

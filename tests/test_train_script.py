@@ -144,6 +144,10 @@ def test_nobody_reads_the_help():
             "tf.errors.NotFoundError(None, None, 'x; No such file')",
             *(2, "a data set is damaged or incomplete: x; No such file"),
         ),
+        (
+            "tf.errors.UnavailableError(None, None, 'Socket closed')",
+            *(1, "another process of this training has ended"),
+        ),
     ],
 )
 def test_errors_of_libraries(error, exit_code, message):
