@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -11,12 +12,49 @@ import pytest
 
 from benchmarks.agreement import relative_error
 from benchmarks.artefacts import B0_DIRECTION, VOXEL_SIZE
-from examples.python.litert_reconstruct import read_metadata, reconstruct
+from examples.python.litert_reconstruct import main, read_metadata, reconstruct
 from spinet_tf.reconstruct import Reconstructor
 from spinet_tf.serving.tflite import export_tflite
 from tests.conftest import ROOT
 from tests.networks import perturbed_model, small_model
 from tests.test_tflite import SIZE, scan
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """A folder with a model and a scan, which tests leave as it is."""
+    folder = tmp_path_factory.mktemp("inputs")
+    (path,) = export_tflite(small_model(unrolls=1), folder, [SIZE])
+    path.rename(folder / "model.tflite")
+    save_scan(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(inputs, tmp_path, monkeypatch):
+    """A folder of a test's own with the same, to be in."""
+    shutil.copytree(inputs, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def save_scan(folder):
+    for name, volume in zip(("field", "mask"), scan(), strict=True):
+        np.save(folder / f"{name}.npy", volume)
+
+
+def run_example(monkeypatch, changed, b0_direction=("0", "0", "1")):
+    """Run the program in a folder with a model and a scan."""
+    files = {
+        **{"model": "model.tflite", "field": "field.npy"},
+        **{"mask": "mask.npy", "output": "chi.npy"},
+    }
+    options = {name: changed[name] for name in changed if name not in files}
+    words = [changed.get(name, usual) for name, usual in files.items()]
+    words += [word for option in options.items() for word in option]
+    words += ["--voxel_size", "1", "1", "2", "--b0_direction", *b0_direction]
+    monkeypatch.setattr(sys, "argv", ["litert_reconstruct.py", *words])
+    main()
 
 
 @pytest.mark.parametrize(
@@ -30,16 +68,13 @@ from tests.test_tflite import SIZE, scan
         (dict.fromkeys(("local_field", "mask"), np.ones((8, 8, 99))), "do not fit"),
         ({"path": __file__}, "not a SpiNet-QSM file"),
         (dict.fromkeys(("local_field", "mask"), np.ones((1, *SIZE))), "three axes"),
-        ({"voxel_size": (1, 0, 1)}, "voxel size"),
-        ({"b0_direction": (0, 0, 0)}, "B0 direction"),
         ({"local_field": np.full(SIZE, 1e37)}, "not finite"),
     ],
 )
-def test_the_example_checks_what_the_graph_cannot(bad, message, tmp_path):
-    (path,) = export_tflite(small_model(unrolls=1), tmp_path, [SIZE])
+def test_the_example_checks_what_the_graph_cannot(bad, message, inputs):
     field, mask = scan()
     scanned = {
-        "path": str(path),
+        "path": str(inputs / "model.tflite"),
         "local_field": field,
         "mask": mask,
         "voxel_size": VOXEL_SIZE,
@@ -67,8 +102,7 @@ def test_in_a_fresh_environment_without_tensorflow(tmp_path):
     model = perturbed_model(fill_outside=True)
     (path,) = export_tflite(model, tmp_path, [(16, 12, 14)])
     field, mask = scan()
-    for name, volume in (("field", field), ("mask", mask)):
-        np.save(tmp_path / f"{name}.npy", volume)
+    save_scan(tmp_path)
     example = ROOT / "examples" / "python" / "litert_reconstruct.py"
     files = [path, *(tmp_path / f"{name}.npy" for name in ("field", "mask", "chi"))]
     geometry = ["--voxel_size", *VOXEL_SIZE, "--b0_direction", *B0_DIRECTION]
@@ -90,8 +124,8 @@ def test_in_a_fresh_environment_without_tensorflow(tmp_path):
     assert relative_error(chi, expected[inside]) < 1e-4
 
 
-def test_the_example_tells_of_a_file_that_is_cut(tmp_path):
-    (path,) = export_tflite(small_model(unrolls=1), tmp_path, [SIZE])
+def test_the_example_tells_of_a_file_that_is_cut(folder):
+    path = folder / "model.tflite"
     whole = path.read_bytes()
     told = read_metadata(path)
     for share in (0, 0.0001, 0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999):
@@ -118,49 +152,33 @@ def test_the_example_tells_of_a_file_that_is_cut(tmp_path):
         ({"model": "cut.tflite"}, "cut.tflite: cannot be run"),
     ],
 )
-def test_the_example_names_what_it_cannot_use(changed, message, tmp_path):
-    (path,) = export_tflite(small_model(unrolls=1), tmp_path, [SIZE])
-    (tmp_path / "cut.tflite").write_bytes(path.read_bytes()[:-2000] + bytes(2000))
+def test_the_example_names_what_it_cannot_use(
+    changed, message, folder, monkeypatch, capsys
+):
+    whole = (folder / "model.tflite").read_bytes()
+    (folder / "cut.tflite").write_bytes(whole[:-2000] + bytes(2000))
     volume = np.ones(SIZE)
-    for name in ("field", "mask"):
-        np.save(tmp_path / f"{name}.npy", volume)
-    (tmp_path / "empty.npy").touch()
-    (tmp_path / "text.npy").write_text("0 1 2")
-    np.save(tmp_path / "complex.npy", volume + 1j)
-    np.savez(tmp_path / "several.npz", volume)
-    whole = (tmp_path / "several.npz").read_bytes()
-    (tmp_path / "cut.npz").write_bytes(whole[: len(whole) // 2])
-    result = run_example(tmp_path, {"model": path.name, **changed})
-    assert result.returncode == 2
-    assert result.stderr.splitlines()[-1].startswith("litert_reconstruct.py: error: ")
-    assert message in result.stderr
-    assert not (tmp_path / "chi.npy").exists()
+    (folder / "empty.npy").touch()
+    (folder / "text.npy").write_text("0 1 2")
+    np.save(folder / "complex.npy", volume + 1j)
+    np.savez(folder / "several.npz", volume)
+    whole = (folder / "several.npz").read_bytes()
+    (folder / "cut.npz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(SystemExit) as stop:
+        run_example(monkeypatch, changed)
+    assert stop.value.code == 2
+    told = capsys.readouterr().err
+    assert told.splitlines()[-1].startswith("litert_reconstruct.py: error: ")
+    assert message in told
+    assert not (folder / "chi.npy").exists()
 
 
-def run_example(folder, changed, b0_direction=("0", "0", "1")):
-    """Run the program in a folder with `field.npy` and `mask.npy`."""
-    files = {"model": "", "field": "field.npy", "mask": "mask.npy", "output": "chi.npy"}
-    options = {name: changed[name] for name in changed if name not in files}
-    words = [changed.get(name, usual) for name, usual in files.items()]
-    words += [word for option in options.items() for word in option]
-    words += ["--voxel_size", "1", "1", "2", "--b0_direction", *b0_direction]
-    example = ROOT / "examples" / "python" / "litert_reconstruct.py"
-    return subprocess.run(
-        [sys.executable, example, *words], cwd=folder, capture_output=True, text=True
-    )
-
-
-def test_the_length_of_b0_makes_no_difference(tmp_path):
-    (path,) = export_tflite(small_model(unrolls=1), tmp_path, [SIZE])
-    field, mask = scan()
-    for name, volume in (("field", field), ("mask", mask)):
-        np.save(tmp_path / f"{name}.npy", volume)
+def test_the_length_of_b0_makes_no_difference(folder, monkeypatch):
     maps = []
-    for length in (1, 1e30, 1e-30):
+    for length in (1, 1e300, 1e-300):
         b0_direction = (repr(-0.6 * length), "0", repr(0.8 * length))
-        result = run_example(tmp_path, {"model": path.name}, b0_direction)
-        assert result.returncode == 0, result.stderr
-        maps.append(np.load(tmp_path / "chi.npy"))
+        run_example(monkeypatch, {}, b0_direction)
+        maps.append(np.load(folder / "chi.npy"))
     for other in maps[1:]:
         np.testing.assert_allclose(other, maps[0], atol=1e-6 * np.abs(maps[0]).max())
 

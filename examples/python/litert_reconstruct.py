@@ -119,7 +119,8 @@ def reconstruct(path, local_field, mask, voxel_size, b0_direction, threads=None)
 def load(path):
     """A volume of real numbers from a `.npy` file."""
     try:
-        volume = np.load(path)
+        with open(path, "rb") as file:  # which NumPy leaves open where it is damaged
+            volume = np.load(file)
     except (EOFError, ValueError, MemoryError, zipfile.BadZipFile):
         volume = None
     if not isinstance(volume, np.ndarray) or volume.dtype.kind not in "biuf":
