@@ -81,18 +81,13 @@ def network_flags(scan, flags):
 @pytest.fixture
 def options():
     """Parses flags of `train.py` in this process, where they are not left behind."""
-    from absl import flags
-
     from spinet_cli.training_flags import define_flags
+    from tests.scripts import defined
 
-    before = set(flags.FLAGS)
-    define_flags()
-    ours = set(flags.FLAGS) - before
+    with defined(define_flags) as flags:
 
-    def parse(*words):
-        flags.FLAGS(["train.py", "--run_dir=x", *words])
-        return flags.FLAGS
+        def parse(*words):
+            flags(["train.py", "--run_dir=x", *words])
+            return flags
 
-    yield parse
-    flags.FLAGS.remove_flag_values({name: None for name in ours})
-    flags.FLAGS.unparse_flags()
+        yield parse

@@ -1,6 +1,8 @@
 """`export.py` as its user runs it."""
 
+import functools
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,14 +10,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from export import _notes
+import export
 from spinet_tf.model_files import save_model
 from spinet_tf.pretrained import PRETRAINED
 from tests.conftest import ROOT
 from tests.networks import small_model
+from tests.scripts import defined, run_here
+
+run_export = functools.partial(run_here, "export.py", export.define_flags, export.main)
 
 
-def run_export(*arguments):
+def run_process(*arguments):
     return subprocess.run(
         [sys.executable, "export.py", *map(str, arguments)],
         cwd=ROOT,
@@ -40,9 +45,9 @@ def test_writes_versions_and_tells_what_it_wrote(model_path, tmp_path):
         f"--output_dir={tmp_path / 'served'}",
         f"--notes={notes}",
     )
-    assert result.returncode == 0, result.stderr
+    assert result.exit_code == 0, result.err
     version = tmp_path / "served" / "1"
-    assert result.stdout == f"wrote {version}\n"
+    assert result.out == f"wrote {version}\n"
     assert (version / "saved_model.pb").is_file()
     card = (version / "README.md").read_text()
     assert card.endswith("Trained on nothing.")
@@ -57,19 +62,19 @@ def test_writes_both_formats(model_path, tmp_path):
         "--sizes=16x16x16,12x9x8",
         "--weights=float16",
     )
-    assert result.returncode == 0, result.stderr
+    assert result.exit_code == 0, result.err
     names = ["spinet-qsm-16x16x16-float16", "spinet-qsm-12x9x8-float16"]
     files = [
         tmp_path / "new" / "served" / "tflite" / f"{name}.tflite" for name in names
     ]
     written = [tmp_path / "new" / "served" / "1", *files]
-    assert result.stdout == "".join(f"wrote {path}\n" for path in written)
+    assert result.out == "".join(f"wrote {path}\n" for path in written)
     assert all(path.exists() for path in written)
 
 
 def test_a_folder_that_the_terminal_cannot_show(model_path, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
-    result = run_export(f"--model={model_path}", f"--output_dir={tmp_path / 'exü'}")
+    result = run_process(f"--model={model_path}", f"--output_dir={tmp_path / 'exü'}")
     assert (result.returncode, result.stdout) == (0, f"wrote {tmp_path / 'ex?'}/1\n")
 
 
@@ -77,7 +82,7 @@ def test_no_version_is_published_when_the_other_format_fails(model_path, tmp_pat
     (tmp_path / "tflite").write_text("a file where the folder would be")
     words = [f"--model={model_path}", "--format=all", "--sizes=16x16x16"]
     result = run_export(*words, f"--output_dir={tmp_path}")
-    assert result.returncode == 2
+    assert result.exit_code == 2
     assert [path.name for path in tmp_path.iterdir()] == ["tflite"]
 
 
@@ -100,7 +105,6 @@ def test_no_version_is_published_when_the_other_format_fails(model_path, tmp_pat
             ["--output_dir=/dev/null/x", "--format=tflite"],
             "x: cannot be made",
         ),
-        (["--output_dir=x", "--model=missing.keras"], "missing.keras"),
         (["--output_dir=x", "--max_voxels=0"], "max_voxels"),
         (["--output_dir=/dev/null/x"], "/dev/null/x: cannot be written"),
         (["--output_dir=x", "--notes=missing.md"], "missing.md"),
@@ -119,11 +123,17 @@ def test_no_version_is_published_when_the_other_format_fails(model_path, tmp_pat
 )
 def test_wrong_flags(arguments, words):
     result = run_export(*arguments)
-    assert result.returncode == 2, result.stderr
-    assert result.stderr.startswith("export.py: error: ")
-    assert result.stderr.count("\n") == 1
-    assert words in result.stderr
-    assert not (ROOT / "x").exists()
+    assert result.exit_code == 2, result
+    assert result.err.startswith("export.py: error: ")
+    assert result.err.count("\n") == 1
+    assert words in result.err
+    assert not Path("x").exists()
+
+
+def test_the_libraries_add_no_line_of_their_own(tmp_path):
+    result = run_process(f"--output_dir={tmp_path}", "--model=missing.keras")
+    assert result.returncode == 2
+    assert re.fullmatch("export.py: error: missing.keras[^\n]+\n", result.stderr)
 
 
 def test_flags_are_read_before_tensorflow():
@@ -133,11 +143,10 @@ def test_flags_are_read_before_tensorflow():
 
 @pytest.mark.parametrize("format_", ["all", "saved_model", "tflite"])
 def test_recipe_can_be_read(format_):
-    result = run_export(
-        *("--flagfile=configs/export.flags", f"--format={format_}", "--output_dir=x"),
-        "--only_check_args",
-    )
-    assert result.returncode == 0, result.stderr
+    recipe = ROOT / "configs" / "export.flags"
+    words = (f"--flagfile={recipe}", f"--format={format_}", "--output_dir=x")
+    with defined(export.define_flags) as flags:
+        assert flags(["export.py", *words]) == ["export.py"]
 
 
 def test_the_network_that_ships_has_its_card_by_any_path(tmp_path, monkeypatch):
@@ -147,13 +156,11 @@ def test_the_network_that_ships_has_its_card_by_any_path(tmp_path, monkeypatch):
     (tmp_path / "link.keras").symlink_to(shipped)
     (tmp_path / "README.md").write_text("of something else")
     for path in (shipped, Path(os.path.relpath(shipped)), Path("link.keras")):
-        assert _notes(path, None) == card
-    assert _notes(Path("other.keras"), None) == ""
+        assert export._notes(path, None) == card
+    assert export._notes(Path("other.keras"), None) == ""
 
 
 def test_flags_are_passed_on(monkeypatch, tmp_path):
-    import export
-
     given = []
     monkeypatch.setattr(
         "spinet_tf.serving.saved_model.export_saved_model",
@@ -167,37 +174,23 @@ def test_flags_are_passed_on(monkeypatch, tmp_path):
     assert given[0][:3] == (tmp_path, "bfloat16", 999)
 
 
-def test_a_tilde_is_the_home_folder():
-    code = (
-        "import export; from absl import flags; export.define_flags();"
-        "flags.FLAGS(['x', '--model=~/a', '--output_dir=~/b', '--notes=~/c']);"
-        "print(*(flags.FLAGS[name].value for name in ('model', 'output_dir', 'notes')))"
-    )
-    found = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={**os.environ, "HOME": "/home/me"},
-        capture_output=True,
-        text=True,
-    )
-    assert found.stdout == "/home/me/a /home/me/b /home/me/c\n"
+def test_a_tilde_is_the_home_folder(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    names = ("model", "output_dir", "notes")
+    with defined(export.define_flags) as flags:
+        flags(["export.py", *(f"--{name}=~/{name}" for name in names)])
+        for name in names:
+            assert flags[name].value == f"/home/me/{name}"
 
 
 def test_help_lists_all_flags():
-    listed = run_export("--help").stdout
+    listed = run_process("--help").stdout
     for name in ("model", "output_dir", "notes", "format"):
         assert f"  --{name}: " in listed
 
 
 def test_defaults():
-    code = (
-        "import export; from absl import flags; export.define_flags();"
-        "print({n: flags.FLAGS[n].default for n in ('format', 'precision',"
-        " 'max_voxels', 'sizes', 'weights')})"
-    )
-    found = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
-    )
     expected = {"format": "saved_model", "precision": "float32"}
     expected |= {"max_voxels": 320**3, "sizes": ["64x64x64"], "weights": "float32"}
-    assert found.stdout == f"{expected}\n"
+    with defined(export.define_flags) as flags:
+        assert {name: flags[name].default for name in expected} == expected
