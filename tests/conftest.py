@@ -1,5 +1,6 @@
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -76,6 +77,14 @@ def flags(scan, tmp_path):
 @pytest.fixture
 def network_flags(scan, flags):
     return {**flags, "method": "spinet", "model": scan / "tiny.keras"}
+
+
+@pytest.fixture
+def memory(monkeypatch):
+    """What the machine has left; a test sets `memory.available`, in bytes."""
+    left = SimpleNamespace(available=None)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: left)
+    return left
 
 
 @pytest.fixture

@@ -48,14 +48,11 @@ def test_a_plan_knows_the_limit_and_the_precision(monkeypatch):
     assert memory_needed((16, 16, 16), wide, "bfloat16") == 16 * 4 * 16**3 + 2 * tile
 
 
-def test_what_is_left_of_the_memory(monkeypatch):
-    import psutil
-
+def test_what_is_left_of_the_memory(memory):
     from spinet_tf.available_memory import Memory, check_fits_in_memory
     from spinet_tf.errors import OutOfMemory
 
-    free = SimpleNamespace(available=3 * 10**9)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
+    memory.available = 3 * 10**9
     assert Memory(10**15).left() == Memory().left() == 3 * 10**9
     assert Memory(10**15, 10**9).left() == 4 * 10**9
     assert Memory(1000).left() == 0

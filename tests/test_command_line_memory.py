@@ -1,23 +1,14 @@
 """What does not fit in memory is refused before it is begun."""
 
 import re
-from types import SimpleNamespace
 
-import psutil
 import pytest
 
 from tests.command_line import refused
 
 
-@pytest.fixture
-def memory(monkeypatch):
-    """What the machine has left; `memory.available` is in bytes."""
-    left = SimpleNamespace(available=1e4)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: left)
-    return left
-
-
 def test_file_larger_than_memory(flags, tmp_path, memory):
+    memory.available = 1e4
     message = "field.nii.gz: reading it needs .* GB of memory, 1e-05 GB are available"
     refused(tmp_path, message, "reconstruct", **flags)
 

@@ -1,10 +1,8 @@
 import os
 import warnings
-from types import SimpleNamespace
 
 import nibabel
 import numpy as np
-import psutil
 import pytest
 
 from spinet_tf.errors import InputError
@@ -64,10 +62,9 @@ def test_header_promises_more_than_the_file_can_hold(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
-def test_data_too_large_for_the_memory(tmp_path, name, monkeypatch):
+def test_data_too_large_for_the_memory(tmp_path, name, memory):
     path = write_nifti(tmp_path / name)
-    memory = SimpleNamespace(available=210 * 16 - 1)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    memory.available = 210 * 16 - 1
     assert "GB of memory" in refused(path)
     memory.available += 1
     np.testing.assert_array_equal(read_volume(path).data, DATA)

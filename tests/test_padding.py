@@ -1,13 +1,13 @@
 """Zeros around a volume: what they are for, and that the grid stays the field's."""
 
 import functools
-from types import SimpleNamespace
 
 import keras
 import nibabel
 import numpy as np
 import pytest
 
+from benchmarks.agreement import relative_error
 from spinet_cli import reconstruction_files
 from spinet_tf import SpiNetQSM
 from spinet_tf.classical import tikhonov
@@ -117,7 +117,7 @@ def test_near_the_faces_as_in_a_larger_volume(solvers):
             for chi in (result.susceptibility, *maps):
                 assert chi.shape == inside[cut].shape
                 assert not chi[~inside[cut]].any()
-            errors.append(relative_difference(result.susceptibility, expected))
+            errors.append(relative_error(result.susceptibility, expected))
         assert errors[0] > errors[1] > errors[2], (name, errors)
         assert errors[2] < min(within[name], errors[0] / 2), (name, errors)
 
@@ -139,7 +139,7 @@ def test_a_slow_size_is_padded_and_cropped(solvers):
     circular = reconstruct_padded(solve, 0, False, *scan).susceptibility
     assert seen == [(96, 24, 20), size]
     assert padded.shape == size
-    assert 0 < relative_difference(padded, circular) < 3e-3
+    assert 0 < relative_error(padded, circular) < 3e-3
 
 
 def test_pad_of_the_command_line(scan, tmp_path, monkeypatch):
@@ -173,7 +173,7 @@ def test_pad_of_the_command_line(scan, tmp_path, monkeypatch):
         sidecar["B0Direction"],
     )
     expected = wide.susceptibility[5:-5, 6:-6, 4:-4]
-    assert relative_difference(read(tmp_path / "map.nii"), expected) < 1e-5
+    assert relative_error(read(tmp_path / "map.nii"), expected) < 1e-5
     assert read(tmp_path / "unroll-1.nii.gz").shape == expected.shape
     consistency = pytest.approx(wide.data_consistency, rel=1e-4)
     assert sidecar["DataConsistencyError"] == consistency
@@ -196,9 +196,8 @@ def test_pad_of_the_command_line(scan, tmp_path, monkeypatch):
         (20, "field: reconstructing 56 x 70 x 42 voxels .* needs"),
     ],
 )
-def test_pad_that_cannot_be(scan, tmp_path, monkeypatch, pad, message):
-    memory = SimpleNamespace(available=10**7)
-    monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
+def test_pad_that_cannot_be(scan, tmp_path, memory, pad, message):
+    memory.available = 10**7
     refused(
         tmp_path,
         message.replace("+", r"\+"),
@@ -209,10 +208,6 @@ def test_pad_that_cannot_be(scan, tmp_path, monkeypatch, pad, message):
         pad=pad,
         output=tmp_path / "map.nii",
     )
-
-
-def relative_difference(x, reference):
-    return np.linalg.norm(x - reference) / np.linalg.norm(reference)
 
 
 def test_rounding_of_a_voxel_size_adds_no_voxel():

@@ -5,7 +5,6 @@ import types
 import weakref
 
 import numpy as np
-import psutil
 import pytest
 
 from spinet_tf import SpiNetQSM, reconstruct
@@ -114,7 +113,7 @@ def test_tile_memory_grows_with_what_is_available():
     assert counts[-1] == 1
 
 
-def test_tiles_are_taken_where_the_whole_volume_does_not_fit(monkeypatch):
+def test_tiles_are_taken_where_the_whole_volume_does_not_fit(memory):
     size = (40, 36, 44)
     mask = np.ones(size, bool)
     field = 0.02 * mask * np.random.default_rng(0).standard_normal(size)
@@ -123,8 +122,7 @@ def test_tiles_are_taken_where_the_whole_volume_does_not_fit(monkeypatch):
     needed = memory_needed(size, network, "float32")
     results = []
     for available, tiled in ((100 * needed, False), (1.05 * needed, True)):
-        memory = types.SimpleNamespace(available=int(available))
-        monkeypatch.setattr(psutil, "virtual_memory", lambda memory=memory: memory)
+        memory.available = int(available)
         reconstructor = Reconstructor(network)
         results.append(reconstructor(*scan).susceptibility)
         tiles = reconstructor._tiled._run_tile.experimental_get_tracing_count()

@@ -1,10 +1,8 @@
 """Thick slices: how they are cut, that nothing moves, and that maps gain by it."""
 
 import functools
-import types
 
 import numpy as np
-import psutil
 import pytest
 
 from benchmarks.thick_slices import thick_scan
@@ -133,9 +131,8 @@ def test_what_is_no_scan_is_refused_first():
         reconstruct_thin(pytest.fail, field, field, "1,1,3", B0)
 
 
-def test_too_large_for_the_memory(monkeypatch):
-    memory = types.SimpleNamespace(available=10**6)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+def test_too_large_for_the_memory(memory):
+    memory.available = 10**6
     field = np.zeros((40, 40, 10))
     with pytest.raises(OutOfMemory, match="slices .* to 40 x 40 x 30 voxels needs"):
         reconstruct_thin(None, field, field + 1, (1, 1, 3), B0)
@@ -224,9 +221,8 @@ def test_rounding_of_a_voxel_size_takes_no_part():
     assert ThinGrid((0.8, 0.8, 2.4 - 1e-7)).parts == (1, 1, 3)
 
 
-def test_memory_of_interpolated_slices(monkeypatch):
-    memory = types.SimpleNamespace(available=44 * 40 * 40 * 30 - 1)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+def test_memory_of_interpolated_slices(memory):
+    memory.available = 44 * 40 * 40 * 30 - 1
     field = np.zeros((40, 40, 10))
     with pytest.raises(OutOfMemory):
         reconstruct_thin(None, field, field + 1, (1, 1, 3), (0, 0, 1))
