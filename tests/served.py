@@ -45,6 +45,22 @@ def in_keras(model, inputs):
     return model({**inputs, **volumes})[..., 0].numpy()
 
 
+def free_ports(count):
+    """Ports of this machine that nobody listens on; each is another."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def is_open(address):
+    """Whether somebody listens on HOST:PORT."""
+    host, port = address.split(":")
+    with socket.socket() as sock:
+        return sock.connect_ex((host, int(port))) == 0
+
+
 @contextlib.contextmanager
 def server_process(model_dir, *flags):
     """`spinet-qsm serve` on a free port; yields the process and its address."""
@@ -72,9 +88,7 @@ def server_process(model_dir, *flags):
 @contextlib.contextmanager
 def tensorflow_model_server(model_dir):
     """TF-Serving's own server; yields the process and its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    (port,) = free_ports(1)
     command = ["tensorflow_model_server", f"--port={port}", "--model_name=spinet_qsm"]
     with subprocess.Popen([*command, f"--model_base_path={model_dir}"]) as process:
         try:

@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import socket
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -27,6 +26,7 @@ from spinet_tf.training.strategy import (
     share_of,
 )
 from tests.conftest import ROOT
+from tests.served import free_ports
 from tests.trainings import RECIPE
 
 
@@ -39,16 +39,6 @@ def start(name, folder, **environment):
         stderr=subprocess.STDOUT,
         text=True,
     )
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def start_workers(folder):

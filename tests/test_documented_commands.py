@@ -6,7 +6,6 @@ small files of a digital head under the names the pages use for the reader's own
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from spinet_tf.volume import Volume
 from tests import documented
 from tests import documented_rules as rules
 from tests.conftest import ROOT
+from tests.served import free_ports, is_open
 from tests.test_docs import name_of
 
 LONGEST_COMMAND = 600  # [s]
@@ -83,7 +83,7 @@ class Reader:
         self.has_authors_files = has_authors_files
         self.python = {}
         self.servers = []
-        self.port = free_port()
+        (self.port,) = free_ports(1)
         programs = Path(sys.executable).parent
         self.programs = programs
         self.environment = {
@@ -147,7 +147,7 @@ class Reader:
             )
         self.servers.append(server)
         deadline = time.monotonic() + LONGEST_COMMAND
-        while not is_open(self.port):
+        while not is_open(f"localhost:{self.port}"):
             log = (self.folder / "server.log").read_text()
             assert server.poll() is None, log
             assert time.monotonic() < deadline, log
@@ -157,17 +157,6 @@ class Reader:
         for server in self.servers:
             server.terminate()
             server.wait(60)
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("localhost", 0))
-        return sock.getsockname()[1]
-
-
-def is_open(port):
-    with socket.socket() as sock:
-        return sock.connect_ex(("localhost", port)) == 0
 
 
 def write_readers_files(folder):

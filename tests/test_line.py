@@ -7,6 +7,7 @@ import pytest
 
 from spinet_tf.serving import line
 from spinet_tf.serving.line import Line
+from tests.waiting import wait_until
 
 
 class Gone(Exception):
@@ -34,13 +35,6 @@ class Worker(threading.Thread):
         with self.line.turn(nothing):
             self.begun.append(self.named)
             self.may_end.wait(20)
-
-
-def wait_until(true):
-    end = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.001)
 
 
 def lined_up(in_line, count, begun):

@@ -24,6 +24,7 @@ from tests.served import (
     server_process,
 )
 from tests.test_model_server import status_of
+from tests.waiting import wait_until
 
 
 def test_new_version_takes_over_under_load(tmp_path):
@@ -144,17 +145,11 @@ def test_a_folder_that_is_away_for_a_moment(store_of, monkeypatch, caplog):
     away = folder.rename(folder.with_name("away"))
     stop = store.watch()
 
-    def wait_until(true):
-        deadline = time.monotonic() + 20
-        while not true() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        return true()
-
     try:
-        assert wait_until(lambda: "No such file" in caplog.text)
+        wait_until(lambda: "No such file" in caplog.text)
         (away / "2").mkdir()
         away.rename(folder)
-        assert wait_until(lambda: store.current.version == 2)
+        wait_until(lambda: store.current.version == 2)
     finally:
         stop()
 

@@ -5,18 +5,20 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
+import psutil
 import pytest
 
 from tests.conftest import ROOT
 from tests.served import (
     export_small_model,
+    is_open,
     predict,
     predict_request,
     request,
     server_process,
 )
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -35,10 +37,13 @@ def test_a_server_that_is_asked_to_end_twice_answers_first(tmp_path, interruptib
     ):
         message = predict_request(request((40, 40, 40)))
         predict(address, message)
+        server = psutil.Process(process.pid)
+        before = sum(server.cpu_times()[:2])
         answer = pool.submit(predict, address, message)
-        for _ in range(2):
-            time.sleep(0.2)
-            process.send_signal(signal.SIGINT)
+        wait_until(lambda: sum(server.cpu_times()[:2]) > before + 0.1)  # it is at work
+        process.send_signal(signal.SIGINT)
+        wait_until(lambda: not is_open(address))
+        process.send_signal(signal.SIGINT)
         assert not answer.done()
         assert answer.result(timeout=60).outputs
         assert process.wait(timeout=30) == 0
