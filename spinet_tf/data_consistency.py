@@ -166,7 +166,8 @@ class DataConsistency(keras.layers.Layer):
             if mask is not None:
                 predicted = predict_field(estimate, mask, kernel, self.transform)
                 if self.adaptive and step > 0:
-                    trust = trust_in_field(local_field - predicted.volume, mask)
+                    misfit = local_field - predicted.volume
+                    trust = trust_in_field(misfit, predicted.volume, mask)
                 filled = fill_field(local_field, trust, predicted, self.transform)
                 field = Filtered(filled.volume, filled.spectrum, kernel)
                 if self.adaptive and emphasis is None:

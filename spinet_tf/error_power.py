@@ -45,7 +45,7 @@ class ErrorPower(NamedTuple):
 # There always is some error, and where there seems to be more, as with phase wraps left
 # in a field, it is not everywhere.
 LEAST = ErrorPower(0.0001**2, 0.0005**2, 0.0)
-MOST = ErrorPower(0.01**2, 0.03**2, 0.3**2)
+MOST = ErrorPower(0.04**2, 0.03**2, 0.3**2)
 
 
 def squared_frequencies(matrix_size, kernel):

@@ -112,8 +112,9 @@ def _correlation(reconstruction, reference):
 def _xsim(reconstruction, reference, mask):
     """Structural similarity made for QSM (Milovic et al. 2024, doi 10.1002/mrm.30271).
 
-    5^3 uniform windows truncated at the border of the volume, with the constants
-    (0.01 * 1 ppm)^2 and (0.001 * 1 ppm)^2 and no rescaling.
+    5^3 uniform windows truncated at the border of the volume, as QSM-CI has them where
+    the paper's own code has Gaussian ones, with the constants (0.01 * 1 ppm)^2 and
+    (0.001 * 1 ppm)^2 and no rescaling.
     """
     inside = uniform_filter(np.ones(mask.shape), 5, mode="constant")
 

@@ -21,8 +21,9 @@ def noise(deviations, channels=1, seed=0):
     return np.reshape(deviations, (-1, 1, 1, 1, 1)) * volume, mask
 
 
-def trust(misfit, mask):
-    return trust_in_field(tf.constant(misfit), tf.constant(mask)).numpy()
+def trust(misfit, mask, explained=0.0):
+    given = misfit, explained + np.zeros_like(misfit), mask
+    return trust_in_field(*map(tf.constant, given)).numpy()
 
 
 def test_noise_is_believed_whatever_its_level():
@@ -60,6 +61,20 @@ def test_what_is_small_is_no_outlier():
     np.testing.assert_array_equal(trust(misfit, mask), mask)
 
 
+def test_what_a_source_explains_in_proportion_is_no_outlier():
+    misfit, mask = noise((0.004,), channels=2)
+    explained = np.zeros_like(misfit)
+    places = ((4, 6, 6), (6, 6, 6), (8, 6, 6))
+    for place, field in zip(places, (1.0, -1.0, 0.0), strict=True):
+        misfit[(0, *place)], explained[(0, *place)] = 0.17, (field, 9)
+    found = trust(misfit, mask, explained)
+    assert [found[(0, *place)] for place in places] == [1, 1, 0]
+    # 42 deviations are above 0.15 of what is explained by 11, half-way from 8 to 14.
+    misfit[0, 4, 6, 6], explained[0, 4, 6, 6] = 0.168, (0.124 / 0.15, 0)
+    found = trust(misfit, mask, explained)[0, 4, 6, 6]
+    assert found == pytest.approx(0.5, abs=0.1)
+
+
 def test_what_is_outside_the_mask_does_not_count():
     misfit, mask = noise((0.004,))
     outside = np.where(mask == 0, 1e6, misfit)
@@ -71,7 +86,7 @@ def test_gets_no_gradient():
     misfit, mask = map(tf.constant, noise((0.004,)))
     with tf.GradientTape() as tape:
         tape.watch(misfit)
-        found = trust_in_field(misfit, mask)
+        found = trust_in_field(misfit, misfit, mask)
     assert tape.gradient(found, misfit) is None
 
 
