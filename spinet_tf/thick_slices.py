@@ -3,18 +3,26 @@
 A network that has learned from voxels about as long as they are wide makes less of
 slices that are several times as thick. It gets the field on a grid of thinner ones, and
 of its map the mean of what was one slice is taken.
+
+Interpolation leaves the highest frequencies empty, and a network would take a field
+without noise there for one without noise everywhere. So they are filled with what the
+field has at the others.
 """
 
 import math
 
 import numpy as np
+import tensorflow as tf
 from scipy.signal import resample
 
 from spinet_tf.available_memory import check_fits_in_memory
+from spinet_tf.dipole_kernel import dipole_kernel
+from spinet_tf.dipole_operator import spectrum_of
+from spinet_tf.error_power import error_power
 from spinet_tf.reconstruction import data_consistency_error
 from spinet_tf.reconstruction_memory import format_size
 from spinet_tf.residual import field_residual
-from spinet_tf.scan_geometry import check_scan
+from spinet_tf.scan_geometry import check_scan, normalise_b0_direction
 
 FINEST = 0.8
 """mm, no edge is made shorter: the least that the shipped weights saw at last."""
@@ -58,6 +66,24 @@ class ThinGrid:
                 field = np.moveaxis(halves[::2], 0, axis)
         return field
 
+    def missing_noise(self, deviation, size):
+        """White noise, the same each time, of the frequencies that no field has here.
+
+        Args:
+            deviation: float, of the noise of a field.
+            size: three integers, of the grid.
+
+        Returns:
+            float32 `(x, y, z)`, with the power that interpolated noise has at others.
+        """
+        noise = np.random.default_rng(0).standard_normal(size, np.float32)
+        known = noise
+        for axis, parts in enumerate(self.parts):
+            if parts > 1:
+                known = resample(known, size[axis] // parts, axis=axis)
+                known = resample(known, size[axis], axis=axis)
+        return deviation * math.sqrt(math.prod(self.parts)) * (noise - known)
+
     def repeat(self, mask):
         """A mask `(x, y, z)` with each voxel's parts like it."""
         for axis, parts in enumerate(self.parts):
@@ -71,6 +97,26 @@ class ThinGrid:
             shape[axis : axis + 1] = shape[axis] // parts, parts
             volume = volume.reshape(shape).mean(axis + 1)
         return volume
+
+
+def white_noise(local_field, mask, voxel_size, b0_direction):
+    """Standard deviation of a field's white noise, as `spinet_tf.error_power` reads it.
+
+    Args:
+        local_field: float32 `(x, y, z)` [ppm].
+        mask: `(x, y, z)`, 0 or 1.
+        voxel_size: three floats [mm].
+        b0_direction: three floats, in voxel axes.
+
+    Returns:
+        A float [ppm].
+    """
+    geometry = voxel_size, normalise_b0_direction(b0_direction)
+    kernel = dipole_kernel(mask.shape, *(np.float32([each]) for each in geometry))
+    window = tf.constant(np.float32(mask)[np.newaxis, ..., np.newaxis])
+    field = np.where(mask != 0, local_field, 0)
+    field = tf.constant(np.float32(field)[np.newaxis, ..., np.newaxis])
+    return float(error_power(spectrum_of(field), window, kernel).white[0]) ** 0.5
 
 
 def reconstruct_thin(
@@ -111,6 +157,8 @@ def reconstruct_thin(
         grid.interpolate(np.where(where, local_field, np.float32(0)))
         for where in (mask != 0, (mask == 0) & np.isfinite(local_field))
     )
+    noise = white_noise(local_field, mask, voxel_size, b0_direction)
+    inside += grid.missing_noise(noise, inside.shape)
     field = np.where(thin_mask != 0, inside, outside)
     result = solve(field, thin_mask, grid.voxel_size, b0_direction)
     result = result.with_maps(grid.average)

@@ -16,7 +16,7 @@ from spinet_tf.reconstruct import Reconstructor, reconstruct_classical
 from spinet_tf.reconstruction import data_consistency_error
 from spinet_tf.residual import field_residual
 from spinet_tf.simulate import simulate_field
-from spinet_tf.thick_slices import ThinGrid, reconstruct_thin
+from spinet_tf.thick_slices import ThinGrid, reconstruct_thin, white_noise
 from tests.command_line import (
     assert_one_line,
     mask,
@@ -96,7 +96,11 @@ def test_the_solver_gets_thin_slices_and_the_map_is_the_fields():
     grid = ThinGrid(voxel_size)
     assert thin_size == (1, 1, 1) and b0_direction == B0
     np.testing.assert_array_equal(thin_mask, grid.repeat(inside))
-    expected = np.where(thin_mask, grid.interpolate(np.where(inside, field, 0)), 0)
+    noise = grid.missing_noise(
+        white_noise(field, inside, voxel_size, B0), thin_mask.shape
+    )
+    expected = grid.interpolate(np.where(inside, field, 0)) + noise
+    expected = np.where(thin_mask, expected, 0)
     np.testing.assert_allclose(thin_field, expected, atol=1e-12)
     single = grid.interpolate(field.astype(np.float32))
     assert single.dtype == np.float32
@@ -154,11 +158,12 @@ def test_memory_that_thin_slices_take_is_told(scan, tmp_path, edge, told):
     assert ("not with --keep-slices" in result.err) == told
 
 
-def test_the_shipped_network_makes_a_better_map_of_thin_slices():
+@pytest.mark.parametrize(("noise", "hfen_left"), [(0.002, 0.9), (0.005, 0.95)])
+def test_the_shipped_network_makes_a_better_map_of_thin_slices(noise, hfen_left):
     head, b0 = digital_head((64, 76, 54)), (0, 0, 1)
     field = simulate_field(head.susceptibility, head.mask | True, (1, 1, 1), b0)
     whole = field, head.mask, (1, 1, 1), b0
-    scan, truth = thick_scan(whole, head.susceptibility, 3, 0.002)
+    scan, truth = thick_scan(whole, head.susceptibility, 3, noise)
     assert scan[0].shape == truth.shape == (64, 76, 18)
     assert scan[2] == (1, 1, 3)
     network = Reconstructor(load_model(PRETRAINED))
@@ -166,8 +171,8 @@ def test_the_shipped_network_makes_a_better_map_of_thin_slices():
         challenge_metrics(result.susceptibility, truth, scan[1])
         for result in (network(*scan), reconstruct_thin(network, *scan))
     )
-    assert thin["hfen"] < 0.9 * kept["hfen"]
-    assert thin["nrmse"] < kept["nrmse"]
+    assert thin["hfen"] < hfen_left * kept["hfen"]
+    assert thin["nrmse"] < 0.95 * kept["nrmse"]
     assert thin["xsim"] > kept["xsim"]
 
 
