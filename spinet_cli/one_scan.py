@@ -55,6 +55,10 @@ def reconstruct_scan(task, method):
         print(f"wrote {path}")
 
 
+LARGEST_MEAN = 0.5
+"""Of a local field in its mask, in standard deviations; a head's is below 0.02."""
+
+
 def read_scan(task, unrolls=0):
     """Read what there is to reconstruct, and say its geometry.
 
@@ -87,6 +91,7 @@ def read_scan(task, unrolls=0):
         task.flags.reference, field, mask, threshold, MASK_THRESHOLD
     )
     _warn_of_faces(task, mask)
+    _warn_of_offset(field, mask)
     field, *geometry = place_and_resolve(task.flags, field, mask, task.b0_direction)
     warn_of_another_direction(task, geometry[1])
     return Scan(dataclasses.replace(field, data=ppm), mask, *geometry, reference)
@@ -102,6 +107,19 @@ def _warn_of_faces(task, mask):
         warnings.warn(
             f"{mask.name}: the mask reaches a face of the volume along {axes}, where"
             " the convolution wraps around; give room with --pad, such as 20",
+            stacklevel=2,
+        )
+
+
+def _warn_of_offset(field, mask):
+    """Warn of a constant, which no susceptibility inside the mask explains."""
+    inside = field.data[mask.data].astype(np.float64)
+    share = abs(inside.mean()) / max(inside.std(), 1e-30)
+    if share > LARGEST_MEAN:
+        warnings.warn(
+            f"{field.name}: the mean of the field in the mask is {share:.2g} of its"
+            " standard deviation, that of a head's local field is near 0; an offset"
+            " spoils the map, so subtract it if it is one",
             stacklevel=2,
         )
 

@@ -90,3 +90,15 @@ def test_the_picture_is_of_the_referenced_map_in_canonical_axes(
     assert abs(drawn[brain].mean()) < 1e-6
     np.testing.assert_array_equal(brain, mask())
     assert voxel_size == pytest.approx((1.1, 0.9, 1.6))
+
+
+@pytest.mark.parametrize(("share", "told"), [(-0.6, True), (0.4, False)])
+def test_an_offset_of_the_field_is_told(flags, tmp_path, share, told):
+    brain, field = mask(), read(flags["field"])
+    inside = field[brain]
+    offset = share * inside.std() - inside.mean()
+    path = write(tmp_path / "field.nii", field + np.float32(offset) * brain)
+    err = succeed("reconstruct", **{**flags, "field": path}).err
+    message = "field.nii: the mean of the field in the mask is 0.6 of its standard"
+    assert (message in err) == told
+    assert ("an offset" in err) == told
