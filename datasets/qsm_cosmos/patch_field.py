@@ -34,26 +34,26 @@ class PatchField:
         first = tuple(before for before, _ in margin)
         return crop(self._simulate(*padded), first, scan.mask.shape)
 
-    def __call__(self, corner: Triple, shape: Triple) -> np.ndarray:
+    def __call__(self, corner: Triple, susceptibility: np.ndarray) -> np.ndarray:
         """Gives the field of one patch.
 
         Args:
             corner: its first voxel.
-            shape: its matrix size.
+            susceptibility: its sources, float32 `(x, y, z)`, ppm: those of the map,
+                less their mean.
 
         Returns:
             Float32 `(x, y, z)`, ppm, 0 outside the mask; as measured for the whole
             volume.
         """
-        scan = self._scan
+        scan, shape = self._scan, susceptibility.shape
         measured = crop(scan.local_field, corner, shape)
         if shape == scan.mask.shape:
             return measured
-        chi, mask, explained = (
-            crop(volume, corner, shape)
-            for volume in (scan.susceptibility, scan.mask, self._explained)
+        mask, explained = (
+            crop(volume, corner, shape) for volume in (scan.mask, self._explained)
         )
-        return measured - explained + self._simulate(chi, mask)
+        return measured - explained + self._simulate(susceptibility, mask)
 
     def _simulate(self, susceptibility, mask):
         return simulate_field(

@@ -13,7 +13,7 @@ from spinet_tf.errors import OutOfMemory
 
 from .patch_field import PatchField
 from .patches import crop, patch_corners
-from .scan import Scan
+from .scan import Scan, without_mean
 from .scan_folder import checked_scans, open_folder
 from .subject_splits import split_by_fractions, split_by_lists
 
@@ -75,8 +75,9 @@ def _patches(size: int, stride: int) -> CosmosConfig:
 class Builder(tfds.core.GeneratorBasedBuilder):
     """COSMOS maps with the measured fields; see README.md."""
 
-    VERSION = tfds.core.Version("1.1.0")
+    VERSION = tfds.core.Version("1.2.0")
     RELEASE_NOTES = {
+        "1.2.0": "The mean of a patch's map in its mask is subtracted.",
         "1.1.0": "A patch's field is without that of sources outside the patch.",
         "1.0.0": "First release.",
     }
@@ -138,12 +139,14 @@ def examples(name: str, scan: Scan, config: CosmosConfig) -> Iterator:
     shape = config.shape or scan.mask.shape
     field_of = PatchField(scan)
     for corner in config.corners(scan):
-        mask = crop(scan.mask, corner, shape).astype(np.uint8)
+        inside = crop(scan.mask, corner, shape)
+        chi = without_mean(crop(scan.susceptibility, corner, shape), inside)
+        mask = inside.astype(np.uint8)
         yield (
             "_".join(map(str, (name, *corner))),
             {
-                "susceptibility": crop(scan.susceptibility, corner, shape),
-                "local_field": field_of(corner, shape),
+                "susceptibility": chi,
+                "local_field": field_of(corner, chi),
                 "mask": mask,
                 "white_matter": np.zeros_like(mask),
                 "voxel_size": scan.voxel_size,

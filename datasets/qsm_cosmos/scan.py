@@ -72,9 +72,8 @@ def make_scan(
             f" {spread:.3g}, expected {SMALLEST_SPREAD:g} to {LARGEST_SPREAD:g} ppm;"
             " is the map in ppm?"
         )
-    chi = np.where(inside, chi - chi[inside].mean(dtype=np.float64), 0)
     return Scan(
-        susceptibility=chi.astype(np.float32),
+        susceptibility=without_mean(chi, inside),
         local_field=np.where(inside, field * ppm_per_unit(*units), 0).astype(
             np.float32
         ),
@@ -82,3 +81,17 @@ def make_scan(
         voxel_size=np.array(check_voxel_size(voxel_size, local_field.name), np.float32),
         b0_direction=np.array(b0_direction, np.float32),
     )
+
+
+def without_mean(susceptibility: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Subtracts the mean in the mask, which the field inside does not determine.
+
+    Args:
+        susceptibility: float `(x, y, z)`, ppm.
+        mask: bool `(x, y, z)`, not empty.
+
+    Returns:
+        Float32 `(x, y, z)`, ppm, 0 outside the mask.
+    """
+    mean = susceptibility[mask].mean(dtype=np.float64)
+    return np.where(mask, susceptibility - mean, 0).astype(np.float32)
