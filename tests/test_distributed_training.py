@@ -130,22 +130,48 @@ def worker(index, replicas=2, workers=2):
 
 @pytest.fixture
 def waits(monkeypatch):
-    """All that happens, in order; processes have completed 1.5 epochs on average."""
+    """All that happens, in order."""
     happened = []
     monkeypatch.setattr(strategy_module, "is_multi_worker", lambda _: True)
     monkeypatch.setattr(
         strategy_module,
         "mean_over_replicas",
-        lambda *_: happened.append("waits") or 1.5,
+        lambda *_: happened.append("waits"),
     )
     return happened
 
 
-def test_processes_resume_from_one_checkpoint(waits, tmp_path):
-    check_agreement(worker(0), 1.5, tmp_path)
-    for completed in (1, 2):
-        with pytest.raises(InputError, match=f"sees {completed} epochs completed"):
-            check_agreement(worker(0), completed, tmp_path)
+@pytest.mark.parametrize(
+    ("others", "told"),
+    [
+        ({"seed": 0}, None),
+        ({"seed": 3}, "the same flags, those of this process differ"),
+        ({"steps": 8}, "the same flags, those of this process differ"),
+        ({"completed": 1}, "run: this process sees 2 epochs completed, others do not"),
+    ],
+)
+def test_processes_are_of_one_training(others, told, tmp_path, monkeypatch):
+    """This process is one of three."""
+    own, numbers = {"seed": 0, "steps": 4, "completed": 2}, []
+
+    def check(mean, seed, steps, completed):
+        monkeypatch.setattr(strategy_module, "is_multi_worker", lambda _: True)
+        monkeypatch.setattr(strategy_module, "mean_over_replicas", mean)
+        asked = {"seed": seed, "steps": steps}
+        check_agreement(worker(0), asked, completed, tmp_path / "run")
+
+    check(lambda _, number: numbers.append(number) or number, **own | others)
+    elsewhere = iter(numbers)
+
+    def mean(_, number):
+        third = np.float32(1 / 3)
+        return float(third * np.float32(number + 2 * next(elsewhere)))
+
+    if told is None:
+        check(mean, **own)
+    else:
+        with pytest.raises(InputError, match=told):
+            check(mean, **own)
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,8 @@ def test_averaged_weights_are_put_back():
 
 
 def test_processes_that_disagree_do_not_train(tmp_path, monkeypatch):
-    def disagree(_, completed, folder):
+    def disagree(_, asked, completed, folder):
+        assert (asked["seed"], asked["steps"]) == (RECIPE.seed, RECIPE.steps)
         assert (completed, folder) == (0, tmp_path)
         raise InputError("they disagree")
 

@@ -128,8 +128,9 @@ def train(
 
     Raises:
         InputError: the checkpoint is damaged, of another training or beyond the
-            recipe's steps, another training runs in the folder, or the batch cannot be
-            shared by the replicas or is of volumes of unlike sizes.
+            recipe's steps, another training runs in the folder, another process has
+            another task, or the batch cannot be shared by the replicas or is of volumes
+            of unlike sizes.
         FloatingPointError: the loss or a weight became NaN or infinite; the last good
             checkpoint stays.
     """
@@ -154,9 +155,10 @@ def train(
 def _train(network, stored, validation, recipe, folder, verbose, strategy, flagfile):
     with strategy.scope():
         trainer = compiled_trainer(network, recipe)
-        checkpoint = Checkpoint(folder / "checkpoints", _identity(network, recipe))
+        identity = _identity(network, recipe)
+        checkpoint = Checkpoint(folder / "checkpoints", identity)
         completed = checkpoint.restore(trainer)
-    check_agreement(strategy, completed, folder)
+    check_agreement(strategy, identity | {"steps": recipe.steps}, completed, folder)
     taken = completed * recipe.steps_per_epoch
     if taken > recipe.steps:
         raise InputError(

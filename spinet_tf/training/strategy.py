@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import zlib
 
 import tensorflow as tf
 
@@ -96,24 +97,38 @@ def first_process_first(strategy):
         mean_over_replicas(strategy, 0.0)
 
 
-def check_agreement(strategy, completed, folder):
-    """Refuse processes that do not resume from the same checkpoint.
+def check_agreement(strategy, asked, completed, folder):
+    """Refuse processes that are not of one training, or not at the same place in it.
 
     Args:
         strategy: `tf.distribute.Strategy`.
+        asked: dict of what this process is to train, of what JSON can hold.
         completed: int, epochs that this process found completed.
         folder: path of the run folder.
 
     Raises:
-        InputError: another process found another number.
+        InputError: another process has another task or number.
     """
     if not is_multi_worker(strategy):
         return
-    if mean_over_replicas(strategy, float(completed)) != completed:
+    # 16 bits: the sum over replicas is exact in float32.
+    checksum = zlib.crc32(json.dumps(asked).encode()) & 0xFFFF
+    if _differs_elsewhere(strategy, checksum):
+        raise InputError(
+            "multi_worker: expected all processes to be started with the same flags, "
+            "those of this process differ from the others'"
+        )
+    if _differs_elsewhere(strategy, completed):
         raise InputError(
             f"{folder}: this process sees {completed} epochs completed, others do not; "
             "the run folder must be one that all processes see"
         )
+
+
+def _differs_elsewhere(strategy, number):
+    """Whether a number, below 2^16, is another one in another process."""
+    # The mean may be off by its rounding; one of integers is not off by less than this.
+    return abs(mean_over_replicas(strategy, float(number)) - number) > 0.01
 
 
 def check_batch_size(strategy, batch_size):
