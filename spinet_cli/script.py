@@ -27,6 +27,7 @@ from spinet_cli.termination import (
 
 FAILED = 1
 DAMAGE = "corrupted|truncated|No such file"
+COLLECTIVE = "Collective ops is aborted by: (.*)"
 # What this module adopts is the script's: `--help` lists the flags of the script.
 flags.disclaim_key_flags()
 
@@ -37,9 +38,9 @@ def run_script(define_flags, run):
     A wrong flag, an argument that is no flag, or an `InputError` ends the script with
     one line and exit code 2 (a line more for each of `ListedErrors`), and so does a
     file that cannot be read or written, and what does not fit in memory. A training
-    whose loss becomes NaN ends with 1, and so does one that another process has left;
-    what is interrupted ends with 130, terminated 143, and when nobody reads the output
-    any more it is 141.
+    whose loss becomes NaN ends with 1, and so does each process of one that has lost
+    another; what is interrupted ends with 130, terminated 143, and when nobody reads
+    the output any more it is 141.
 
     Args:
         define_flags: callable without arguments that defines the script's flags.
@@ -105,8 +106,13 @@ def _run_and_tell(run):
 
         if isinstance(error, tf.errors.ResourceExhaustedError):
             _stop(OUT_OF_MEMORY, BAD_INPUT)
-        if isinstance(error, tf.errors.UnavailableError):
-            _stop("another process of this training has ended", FAILED)
+        reason = _why_processes_parted(error)
+        if reason is not None:
+            _stop(
+                "another process of this training ended, cannot be reached or has other"
+                f" flags ({reason}); start all of them again with the same flags",
+                FAILED,
+            )
         damage = _damage(error)
         if damage is None:
             raise
@@ -120,6 +126,20 @@ def _run_until_asked_to_end(run):
         if asked_to_end():  # libraries raise errors of their own in its place
             sys.exit(TERMINATED)
         raise
+
+
+def _why_processes_parted(error):
+    """What TensorFlow says of a process that others wait for; None of all else."""
+    import tensorflow as tf
+
+    if not isinstance(error, tf.errors.OpError):
+        return None
+    collective = re.search(COLLECTIVE, error.message)
+    lost = tf.errors.UnavailableError | tf.errors.AbortedError
+    if not collective and not isinstance(error, lost | tf.errors.DeadlineExceededError):
+        return None
+    reason = collective[1] if collective else error.message.split("\n")[0]
+    return reason.split(". ")[0].rstrip(".:")
 
 
 def _damage(error):

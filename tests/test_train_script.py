@@ -140,6 +140,12 @@ def failing(error):
     return run_here("x.py", lambda: None, fail)
 
 
+PARTED = (
+    "another process of this training ended, cannot be reached or has other flags ({});"
+    " start all of them again with the same flags"
+)
+
+
 @pytest.mark.parametrize(
     ("error", "exit_code", "message"),
     [
@@ -162,8 +168,13 @@ def failing(error):
             *(2, "a data set is damaged or incomplete: x; No such file"),
         ),
         (
-            "tf.errors.UnavailableError(None, None, 'Socket closed')",
-            *(1, "another process of this training has ended"),
+            r"tf.errors.UnavailableError(None, None, 'Socket closed\n\n')",
+            *(1, PARTED.format("Socket closed")),
+        ),
+        (
+            r"tf.errors.InvalidArgumentError(None, None, 'Graph execution error:\n\n"
+            r"Collective ops is aborted by: Shape mismatch. Op expected\nThis is')",
+            *(1, PARTED.format("Shape mismatch")),
         ),
     ],
 )
