@@ -168,12 +168,15 @@ PARTED = (
             *(2, "a data set is damaged or incomplete: x; No such file"),
         ),
         (
-            r"tf.errors.UnavailableError(None, None, 'Socket closed\n\n')",
+            tf.errors.UnavailableError(None, None, "Socket closed\n\n"),
             *(1, PARTED.format("Socket closed")),
         ),
         (
-            r"tf.errors.InvalidArgumentError(None, None, 'Graph execution error:\n\n"
-            r"Collective ops is aborted by: Shape mismatch. Op expected\nThis is')",
+            tf.errors.InvalidArgumentError(
+                *(None, None),
+                "Graph execution error:\n\nCollective ops is aborted by: "
+                "Shape mismatch. Op expected\nThis is",
+            ),
             *(1, PARTED.format("Shape mismatch")),
         ),
     ],
