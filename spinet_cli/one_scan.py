@@ -56,7 +56,7 @@ def reconstruct_scan(task, method):
 
 
 LARGEST_MEAN = 0.5
-"""Of a local field in its mask, in standard deviations; a head's is below 0.02."""
+"""Of a field in its mask, in standard deviations; a whole head's is below 0.05."""
 
 
 def read_scan(task, unrolls=0):

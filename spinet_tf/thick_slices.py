@@ -13,6 +13,7 @@ import math
 
 import numpy as np
 import tensorflow as tf
+from scipy.ndimage import median_filter
 from scipy.signal import resample
 
 from spinet_tf.available_memory import check_fits_in_memory
@@ -27,6 +28,9 @@ from spinet_tf.scan_geometry import check_scan, normalise_b0_direction
 FINEST = 0.8
 """mm, no edge is made shorter: the least that the shipped weights saw at last."""
 
+
+OUTLYING = 8
+"""Deviations from the neighbours' median, beyond which a voxel is no noise."""
 
 MOST_PARTS = 8
 """Of an edge; a voxel size that is wrong must not fill the memory."""
@@ -102,6 +106,9 @@ class ThinGrid:
 def white_noise(local_field, mask, voxel_size, b0_direction):
     """Standard deviation of a field's white noise, as `spinet_tf.error_power` reads it.
 
+    Voxels without signal would pass for noise everywhere, few as they are. They count
+    as the median of their neighbours.
+
     Args:
         local_field: float32 `(x, y, z)` [ppm].
         mask: `(x, y, z)`, 0 or 1.
@@ -115,6 +122,10 @@ def white_noise(local_field, mask, voxel_size, b0_direction):
     kernel = dipole_kernel(mask.shape, *(np.float32([each]) for each in geometry))
     window = tf.constant(np.float32(mask)[np.newaxis, ..., np.newaxis])
     field = np.where(mask != 0, local_field, 0)
+    usual = median_filter(field, 3)
+    apart = np.abs(field - usual)
+    deviation = 1.4826 * np.median(apart[mask != 0]) if mask.any() else 0
+    field = np.where(apart > OUTLYING * deviation, usual, field)
     field = tf.constant(np.float32(field)[np.newaxis, ..., np.newaxis])
     return float(error_power(spectrum_of(field), window, kernel).white[0]) ** 0.5
 
@@ -123,6 +134,9 @@ def reconstruct_thin(
     solve, local_field, mask, voxel_size, b0_direction, dipole_at_zero=0.0
 ):
     """Reconstruct a volume with its thick slices interpolated.
+
+    What is solved for gets white noise, the same each time, at the frequencies that
+    interpolation leaves empty: as much as the field has.
 
     Args:
         solve: callable of local field, mask, voxel size and B0 direction that gives a

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import signal
 import sys
 from unittest import mock
 
@@ -39,6 +40,8 @@ def run_here(name, define_flags, run, *words):
         contextlib.ExitStack() as stack,
     ):
         stack.callback(logging.set_verbosity, verbosity)
+        # `train.py` takes the signal again.
+        stack.callback(signal.signal, signal.SIGTERM, signal.getsignal(signal.SIGTERM))
         try:
             run_script(lambda: stack.enter_context(defined(define_flags)), run)
         except SystemExit as stop:

@@ -37,11 +37,16 @@ def test_noise_is_where_interpolation_leaves_none_and_as_strong(voxel_size):
     np.testing.assert_array_equal(missing, grid.missing_noise(0.004, missing.shape))
 
 
+@pytest.mark.parametrize("share_wrong", [0, 0.005])
 @pytest.mark.parametrize("deviation", [0.002, 0.01])
-def test_the_noise_of_thick_slices_is_read(deviation):
+def test_the_noise_of_thick_slices_is_read(deviation, share_wrong):
+    """Whatever some voxels hold that have no signal."""
     head, b0 = digital_head((64, 76, 54)), (0, 0.5, 0.866)
     field = simulate_field(head.susceptibility, head.mask | True, (1, 1, 1), b0)
     whole = field, head.mask, (1, 1, 1), b0
     (field, *scan), _ = thick_scan(whole, head.susceptibility, 3, deviation)
+    rng = np.random.default_rng(2)
+    wrong = rng.random(field.shape) < share_wrong
+    field = np.where(wrong, rng.uniform(-0.5, 0.5, field.shape), field)
     outside = np.where(scan[0], field, np.nan)
     assert white_noise(outside, *scan) == pytest.approx(deviation, rel=0.25)
