@@ -129,7 +129,7 @@ def test_an_error_closes_the_logs(resumed, monkeypatch):
 
 def test_the_log_is_cut_to_the_epochs_there_are(tmp_path):
     log = tmp_path / "log.csv"
-    log.write_text("epoch,loss\n0,1\n1,1\n2,1\n")
+    log.write_text("epoch,loss\n0,1\n\n1,1\n2,1\n\n")
     keep_log_until(log, 2)
     assert log.read_text() == "epoch,loss\n0,1\n1,1\n"
     keep_log_until(log, 0)
@@ -139,3 +139,26 @@ def test_the_log_is_cut_to_the_epochs_there_are(tmp_path):
         lines = [f"{i},{value}" for i, value in enumerate(values.split())]
         log.write_text("\n".join([f"epoch,{CHOSEN_BY}", *lines]))
         assert best_in_log(log) == best
+
+
+@pytest.mark.parametrize(
+    ("content", "column", "got"),
+    [
+        (f"epoch,{CHOSEN_BY}\n0,30.0\nnonsense\n", "epoch", "'nonsense'"),
+        (f"epoch,{CHOSEN_BY}\n0,30.0\n1\n", CHOSEN_BY, "None"),
+        (f"epoch,{CHOSEN_BY}\n0,30.0\n1,x\n", CHOSEN_BY, "'x'"),
+        ("epoch,loss\n0,1\n", CHOSEN_BY, "None"),
+    ],
+)
+def test_a_log_that_is_none_of_a_training(content, column, got, resumed):
+    log = resumed.folder / "log.csv"
+    log.write_text(content)
+    told = f"log.csv: expected a number for {column} in every line.* got {got}; mend"
+    with pytest.raises(InputError, match=told):
+        resumed()
+    assert log.read_text() == content
+    log.unlink()
+    resumed()
+    log.write_bytes(b"\xff\xfe\n\xff\n")
+    with pytest.raises(InputError, match="a number for epoch"):
+        resumed()

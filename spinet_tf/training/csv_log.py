@@ -4,6 +4,7 @@ import csv
 import math
 
 from spinet_tf.atomic_write import atomic_path
+from spinet_tf.errors import InputError
 from spinet_tf.training.validation import CHOSEN_BY
 
 
@@ -13,13 +14,20 @@ def keep_log_until(path, epochs):
     Args:
         path: the CSV log; may be missing.
         epochs: int, epochs completed.
+
+    Raises:
+        InputError: a line does not begin with a number.
     """
     if not epochs:
         path.unlink(missing_ok=True)
     if not path.exists():
         return
-    header, *lines = path.read_text("utf-8").splitlines(keepends=True) or [""]
-    kept = [line for line in lines if int(line.split(",")[0]) < epochs]
+    header, *lines = _text(path).splitlines(keepends=True) or [""]
+    kept = [
+        line
+        for line in lines
+        if line.strip() and _number(line.strip().split(",")[0], "epoch", path) < epochs
+    ]
     with atomic_path(path) as temporary:
         temporary.write_text(header + "".join(kept), "utf-8")
 
@@ -32,9 +40,28 @@ def best_in_log(path):
 
     Returns:
         float.
+
+    Raises:
+        InputError: a line does not tell it.
     """
     if not path.exists():
         return math.inf
-    with open(path, newline="", encoding="utf-8") as file:
-        values = [float(row[CHOSEN_BY]) for row in csv.DictReader(file)]
+    rows = csv.DictReader(_text(path).splitlines())
+    values = [_number(row.get(CHOSEN_BY), CHOSEN_BY, path) for row in rows]
     return min((v for v in values if not math.isnan(v)), default=math.inf)
+
+
+def _text(path):
+    # What is no text is no number either, and is told of where one is read.
+    return path.read_text("utf-8", errors="replace")
+
+
+def _number(text, column, path):
+    try:
+        return float(text or "")
+    except ValueError as error:
+        raise InputError(
+            f"{path}: expected a number for {column} in every line, as a training"
+            f" writes it, got {text!r}; mend the file, or remove it: the best epoch is"
+            " then chosen among those to come"
+        ) from error

@@ -127,10 +127,10 @@ def train(
         dict of the last epoch's logs and the best validation metric.
 
     Raises:
-        InputError: the checkpoint is damaged, of another training or beyond the
-            recipe's steps, another training runs in the folder, another process has
-            another task, or the batch cannot be shared by the replicas or is of volumes
-            of unlike sizes.
+        InputError: the checkpoint or the log is damaged, the checkpoint is of another
+            training or beyond the recipe's steps, another training runs in the folder,
+            another process has another task, or the batch cannot be shared by the
+            replicas or is of volumes of unlike sizes.
         FloatingPointError: the loss or a weight became NaN or infinite; the last good
             checkpoint stays.
     """
@@ -169,10 +169,11 @@ def _train(network, stored, validation, recipe, folder, verbose, strategy, flagf
     log = folder / "log.csv"
     callbacks, loggers = [StopAtNaN()], []
     if writes_files(strategy):
+        keep_log_until(log, completed)
+        best = best_in_log(log)
         if flagfile is not None:
             with atomic_path(folder / "flags.txt") as temporary:
                 temporary.write_text(flagfile)
-        keep_log_until(log, completed)
         checked = validation_batches(
             validation, recipe.errors, recipe.seed, recipe.measured_fields
         )
@@ -180,7 +181,7 @@ def _train(network, stored, validation, recipe, folder, verbose, strategy, flagf
             keras.callbacks.CSVLogger(log, append=True),
             keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False),
         ]
-        check = Validation(checked, folder, best_in_log(log))
+        check = Validation(checked, folder, best)
         callbacks += [check, *loggers, checkpoint]
     try:
         last = _fit(trainer, stored, recipe, completed, callbacks, verbose, strategy)
