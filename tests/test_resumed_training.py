@@ -127,6 +127,20 @@ def test_an_error_closes_the_logs(resumed, monkeypatch):
     assert opened[0].closed
 
 
+def test_the_network_meets_its_constraints_in_the_end(resumed, monkeypatch):
+    def fit(self, *_, **__):
+        for variable in self.trainable_variables:
+            variable.assign(variable - 10)
+        return SimpleNamespace(history={"loss": [1.0]})
+
+    monkeypatch.setattr(keras.Model, "fit", fit)
+    model = network()
+    resumed(model)
+    weights = {v.name: v.numpy() for v in model.trainable_variables}
+    assert weights["p_decay"] == 0
+    assert weights["log_weight"] < 0
+
+
 def test_the_log_is_cut_to_the_epochs_there_are(tmp_path):
     log = tmp_path / "log.csv"
     log.write_text("epoch,loss\n0,1\n\n1,1\n2,1\n\n")

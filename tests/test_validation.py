@@ -26,6 +26,21 @@ def test_weights_are_put_back_after_an_error():
     assert float(model.layers[0].bias[0]) == 3
 
 
+def test_averaged_weights_meet_their_constraints():
+    """The average is taken before p_decay, which the gradient pulls below 0, is 0."""
+    trainer = compiled_trainer(network(), RECIPE)
+    variables = trainer.trainable_variables
+    (index,) = (i for i, v in enumerate(variables) if v.name == "p_decay")
+    variables[index].assign(0)
+    gradients = [
+        tf.cast(i == index, v.dtype) * tf.ones(v.shape) for i, v in enumerate(variables)
+    ]
+    trainer.optimizer.apply(gradients, variables)
+    assert trainer.optimizer._model_variables_moving_average[index].numpy() < 0
+    with averaged_weights(trainer):
+        assert variables[index].numpy() == 0
+
+
 def test_best_is_the_best_and_both_are_averages(tmp_path, monkeypatch):
     trainer = compiled_trainer(network(), RECIPE)
     check = Validation([], tmp_path)

@@ -28,7 +28,7 @@ from spinet_tf.training.strategy import (
     writes_files,
 )
 from spinet_tf.training.trainer import Trainer
-from spinet_tf.training.validation import Validation
+from spinet_tf.training.validation import Validation, meet_constraints
 
 MAY_CHANGE = ("steps", "recompute_denoiser")
 """What of a recipe a training that goes on may have otherwise."""
@@ -189,6 +189,7 @@ def _train(network, stored, validation, recipe, folder, verbose, strategy, flagf
         for callback in loggers:
             callback.on_train_end()
         raise
+    meet_constraints(trainer.trainable_variables)
     return {**last, "best": best_in_log(log)}
 
 

@@ -22,6 +22,17 @@ METRICS = {
 CHOSEN_BY = "val_nrmse"
 
 
+def meet_constraints(variables):
+    """Apply the variables' constraints, which Keras does not do with averages.
+
+    Args:
+        variables: list of `keras.Variable`, changed in place.
+    """
+    for variable in variables:
+        if variable.constraint is not None:
+            variable.assign(variable.constraint(variable))
+
+
 @contextlib.contextmanager
 def averaged_weights(model):
     """Give a model the optimizer's moving average of its weights for a while.
@@ -38,6 +49,7 @@ def averaged_weights(model):
     own = [v.numpy() for v in variables]
     for variable, average in zip(variables, averages, strict=True):
         variable.assign(average)
+    meet_constraints(variables)
     try:
         yield
     finally:
