@@ -8,6 +8,7 @@ import tensorflow as tf
 from benchmarks.agreement import relative_error
 from spinet_tf import SpiNetQSM, denoising_plan
 from spinet_tf import tiled_denoiser as module
+from spinet_tf.available_memory import ALL_MEMORY
 from spinet_tf.box import Box, bounding_box, whole
 from spinet_tf.copies import folded
 from spinet_tf.denoising_plan import choose_tiles, share_of_work
@@ -195,7 +196,7 @@ def test_tiles_are_taken_where_they_are_less_work():
     ):
         mask = np.zeros(size, bool)
         mask[tuple(slice(margin, n - margin) for n in size)] = True
-        tiles = choose_tiles(mask, network, "float32")
+        tiles = choose_tiles(mask, network, "float32", ALL_MEMORY)
         assert (tiles is not None) == worthwhile
     assert tiles == []  # an empty mask
 
