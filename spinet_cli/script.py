@@ -1,6 +1,7 @@
 """Runs a script with absl flags; what is wrong is told in one line."""
 
 import math
+import os
 import re
 import sys
 from pathlib import Path
@@ -132,7 +133,8 @@ def _why_processes_parted(error):
     """What TensorFlow says of a process that others wait for; None of all else."""
     import tensorflow as tf
 
-    if not isinstance(error, tf.errors.OpError):
+    # Without it there is no other process.
+    if "TF_CONFIG" not in os.environ or not isinstance(error, tf.errors.OpError):
         return None
     collective = re.search(COLLECTIVE, error.message)
     lost = tf.errors.UnavailableError | tf.errors.AbortedError

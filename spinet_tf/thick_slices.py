@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.ndimage import median_filter
 from scipy.signal import resample
+from scipy.stats import median_abs_deviation
 
 from spinet_tf.available_memory import check_fits_in_memory
 from spinet_tf.dipole_kernel import dipole_kernel
@@ -27,7 +28,6 @@ from spinet_tf.scan_geometry import check_scan, normalise_b0_direction
 
 FINEST = 0.8
 """mm, no edge is made shorter: the least that the shipped weights saw at last."""
-
 
 OUTLYING = 8
 """Deviations from the neighbours' median, beyond which a voxel is no noise."""
@@ -123,9 +123,10 @@ def white_noise(local_field, mask, voxel_size, b0_direction):
     window = tf.constant(np.float32(mask)[np.newaxis, ..., np.newaxis])
     field = np.where(mask != 0, local_field, 0)
     usual = median_filter(field, 3)
-    apart = np.abs(field - usual)
-    deviation = 1.4826 * np.median(apart[mask != 0]) if mask.any() else 0
-    field = np.where(apart > OUTLYING * deviation, usual, field)
+    apart = field - usual
+    inside = apart[mask != 0]
+    deviation = median_abs_deviation(inside, scale="normal") if inside.size else 0
+    field = np.where(np.abs(apart) > OUTLYING * deviation, usual, field)
     field = tf.constant(np.float32(field)[np.newaxis, ..., np.newaxis])
     return float(error_power(spectrum_of(field), window, kernel).white[0]) ** 0.5
 

@@ -181,8 +181,15 @@ PARTED = (
         ),
     ],
 )
-def test_errors_of_libraries(error, exit_code, message):
+def test_errors_of_libraries(error, exit_code, message, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", "{}")
     assert failing(error) == (exit_code, "", f"x.py: error: {message}\n")
+
+
+def test_an_only_process_has_lost_no_other(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(tf.errors.UnavailableError, match="Socket closed"):
+        failing(tf.errors.UnavailableError(None, None, "Socket closed"))
 
 
 def test_an_error_that_nobody_expects_is_not_hidden():
