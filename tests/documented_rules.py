@@ -28,8 +28,8 @@ PARSED = {
 }
 """Run with --only_check_args: the program and its flags are there, no more."""
 SMALLER = {
-    "make demo": "-o .venv/installed BIN={bin}",
-    "make lint": "-o .venv/installed BIN={bin}",
+    "make demo": "-o .venv/program BIN={bin}",
+    "make lint": "-o .venv/tests BIN={bin}",
     "python train.py --flagfile=configs/quickstart.flags": (
         "--dataset=qsm_brain/patches_tiny --validation=qsm_brain/patches_tiny"
         " --filters=2 --blocks=1 --steps=2 --steps_per_epoch=1 --warmup_steps=1"
