@@ -11,6 +11,7 @@ from spinet_tf.errors import InputError
 
 ROW_INCHES = 2.6
 TITLE_INCHES = 0.3
+NARROWEST_INCHES = 0.8  # of a plane: its name has to fit above it
 COLOUR_BAR_INCHES = 0.9
 MARGIN_VOXELS = 3
 
@@ -77,7 +78,8 @@ def draw_three_planes(volumes, mask, voxel_size, window=(-0.1, 0.1)):
     middle = [(s.start + s.stop) // 2 for s in box]
     extent = [(s.stop - s.start) * d for s, d in zip(box, voxel_size, strict=True)]
     tallest = max(extent[1:])
-    widths = [ROW_INCHES / tallest * extent[axis] for axis in (0, 0, 1)]
+    inches = [max(ROW_INCHES / tallest * edge, NARROWEST_INCHES) for edge in extent]
+    widths = [inches[axis] for axis in (0, 0, 1)]
     figure = Figure(
         figsize=(
             TITLE_INCHES + sum(widths) + COLOUR_BAR_INCHES,
@@ -121,13 +123,18 @@ def show_plane(panel, plane, window, **placed):
     Returns:
         `matplotlib.image.AxesImage`.
     """
-    panel.set(xticks=[], yticks=[])
-    panel.spines[:].set_visible(False)
+    bare(panel)
     low, high = window
     grey = {"cmap": "gray", "vmin": low, "vmax": high}
     return panel.imshow(
         plane.T, origin="lower", interpolation="nearest", **grey, **placed
     )
+
+
+def bare(panel):
+    """Leave ticks and frame of a panel out, a `matplotlib.axes.Axes`."""
+    panel.set(xticks=[], yticks=[])
+    panel.spines[:].set_visible(False)
 
 
 def shown_box(volumes, mask):

@@ -1,16 +1,29 @@
 """A picture of maps beside the reference, with their errors."""
 
+import textwrap
+
 from matplotlib.figure import Figure
 
-from spinet_tf.figures import draw_three_planes, plain_text, show_plane, shown_box
+from spinet_tf.figures import (
+    bare,
+    draw_three_planes,
+    plain_text,
+    show_plane,
+    shown_box,
+)
 
 MAP_WINDOW = 0.1
 """Susceptibility shown white [ppm]; its negative is black."""
 ERROR_WINDOW = 0.05
 """Error of one of several maps shown white [ppm]; its negative is black."""
+PLANES = {"axial": 2, "coronal": 1, "sagittal": 0}
+"""The axis that each is normal to."""
 COLUMN_INCHES = 2.0
-HEAD_INCHES = 0.4
-BARS_INCHES = 0.9
+LOWEST_INCHES = 0.75  # of a row: its name has to fit beside a thin slab
+LETTERS = 20  # of a title, which fit above a column
+LINE_INCHES = 0.25
+BAR_INCHES = 0.12
+BARS_INCHES = 1.6
 
 
 def draw_maps(maps, reference, mask, voxel_size):
@@ -66,31 +79,22 @@ def draw_side_by_side(maps, reference, mask, voxel_size):
     box = shown_box(columns, mask)
     shown = {name: volume[tuple(box)] for name, volume in columns.items()}
     extent = [n * d for n, d in zip(shown["reference"].shape, voxel_size, strict=True)]
-    planes = {"axial": 2, "coronal": 1, "sagittal": 0}
-    heights = [
-        COLUMN_INCHES * extent[1 if normal == 2 else 2] / max(extent[:2])
-        for normal in planes.values()
-        for _ in ("map", "error")
-    ]
-    size = (COLUMN_INCHES * len(columns), sum(heights) + HEAD_INCHES + BARS_INCHES)
-    figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(
-        6, len(columns), squeeze=False, gridspec_kw={"height_ratios": heights}
-    )
-    for column, (name, volume) in zip(panels.T, shown.items(), strict=True):
-        column[0].set_title(plain_text(name), wrap=True, parse_math=False)
+    titles = [_in_lines(plain_text(name)) for name in columns]
+    figure, panels = _panels(titles, extent)
+    for column, title, volume in zip(panels.T, titles, shown.values(), strict=True):
+        column[0].set_title(title, parse_math=False)
         for (plane, normal), upper, lower in zip(
-            planes.items(), column[::2], column[1::2], strict=True
+            PLANES.items(), column[::2], column[1::2], strict=True
         ):
             map_picture = _show(upper, volume, normal, extent, MAP_WINDOW)
             if volume is shown["reference"]:
                 upper.set_ylabel(plane)
-                lower.set_axis_off()
+                _leave_empty(lower, upper)
+                lower.set_ylabel("error")
             else:
                 error = volume - shown["reference"]
                 error_picture = _show(lower, error, normal, extent, ERROR_WINDOW)
-    for panel in panels[1::2, 1]:
-        panel.set_ylabel("error")
+    width, height = figure.get_size_inches()
     for drawn, window, label in (  # from the bottom
         (error_picture, ERROR_WINDOW, "error: map - reference"),
         (map_picture, MAP_WINDOW, "susceptibility"),
@@ -102,9 +106,40 @@ def draw_side_by_side(maps, reference, mask, voxel_size):
             label=f"{label}, -{window:g} to {window:g} ppm",
             ticks=(-window, 0, window),
             shrink=0.6,
-            aspect=40,
+            aspect=0.6 * width / BAR_INCHES,
+            pad=BAR_INCHES / height,
         )
     return figure
+
+
+def _in_lines(title):
+    """A title in lines of few letters, also of a file's name without spaces."""
+    return textwrap.fill(title.replace("_", "_ "), LETTERS).replace("_ ", "_")
+
+
+def _panels(titles, extent):
+    """A figure with two rows for each plane of this extent [mm], and its panels."""
+    scale = COLUMN_INCHES / max(extent)
+    heights = [
+        max(scale * extent[1 if normal == 2 else 2], LOWEST_INCHES)
+        for normal in PLANES.values()
+        for _ in ("map", "error")
+    ]
+    lines = 1 + max(title.count("\n") for title in titles)
+    height = LINE_INCHES * lines + sum(heights) + BARS_INCHES
+    size = (COLUMN_INCHES * len(titles), height)
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(
+        6, len(titles), squeeze=False, gridspec_kw={"height_ratios": heights}
+    )
+    return figure, panels
+
+
+def _leave_empty(panel, like):
+    """Leave a panel empty, in the place that a picture as another's would have."""
+    bare(panel)
+    limits = {"xlim": like.get_xlim(), "ylim": like.get_ylim()}
+    panel.set(**limits, aspect="equal", facecolor="none")
 
 
 def _show(panel, volume, normal, extent, window):
