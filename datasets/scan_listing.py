@@ -6,7 +6,7 @@ import zlib
 from pathlib import Path
 
 _FIELD = "(fieldmap|fieldmap-local|localfield)"
-_IMAGE = rf"sub-.*_({_FIELD}|mask|bgmask|desc-cosmos_(.*_)?Chimap)"
+_IMAGE = rf"sub-.*_({_FIELD}|mask|bgmask|mask_QSM|desc-cosmos_(.*_)?Chimap)"
 _READ = re.compile(
     rf"sub-.*\.mat|{_IMAGE}\.nii(\.gz)?|(.*_)?{_FIELD}\.json",
     re.DOTALL | re.IGNORECASE,

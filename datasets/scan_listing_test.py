@@ -7,7 +7,7 @@ def test_what_tells_scans_from_others(tmp_path):
     names = {
         *("sub-1.mat", "sub-2.MAT", "sub-1_run-1_localfield.nii", "sub-1_mask.nii.gz"),
         *("sub-1_desc-cosmos_Chimap.nii", "sub-1_desc-local_fieldmap.json"),
-        *("sub-1_fieldmap-local.nii.gz", "sub-1_bgmask.nii"),
+        *("sub-1_fieldmap-local.nii.gz", "sub-1_bgmask.nii", "sub-1_mask_QSM.nii"),
     }
     others = {"notes.json", "sub-1.txt", "sub-1_T1w.nii.gz", "sub-1_Chimap.nii.gz"}
     for name in names | others | {"sub-1_Chimap.json", "fieldmap.nii"}:

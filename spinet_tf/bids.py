@@ -15,11 +15,14 @@ MAP_ENTITIES = (
 )
 """What BIDS allows in the name of a susceptibility map, in its order."""
 
-# qsm-forward's name of a local field is no BIDS name, since a suffix has no hyphen.
-_NOT_BIDS = ("_fieldmap-local.", "_desc-local_fieldmap.")
+_ERODED_MASK = "bgmask"  # QSMxT's, where its background removal gives a field
+# Suffixes with a hyphen or an underscore are none of BIDS, and what they stand for.
+_NOT_BIDS = {
+    "_fieldmap-local.": "_desc-local_fieldmap.",  # qsm-forward
+    "_mask_QSM.": f"_{_ERODED_MASK}.",  # SEPIA
+}
 # Of QSMxT's two passes this is the one that sees reliable phase only.
 _SKIPPED_FOLDER = "bgremove-reliable"
-_ERODED_MASK = "bgmask"  # QSMxT's, where its background removal gives a field
 
 
 class BidsFile(NamedTuple):
@@ -101,7 +104,7 @@ class BidsTree:
         """The mask of a local field.
 
         It is a `mask` without `desc` or with `desc-brain`, or QSMxT's eroded `bgmask`
-        in the same folder, the latter first.
+        or SEPIA's `mask_QSM` in the same folder, the latter first.
 
         Args:
             field: one of `local_fields`.
@@ -224,7 +227,9 @@ def _parse(path: Path) -> BidsFile | None:
         return BidsFile(path, {"desc": "local"}, "fieldmap")
     if "_" not in path.name:  # A sidecar for all, such as localfield.json.
         return BidsFile(path, {}, path.stem)
-    name = path.name.replace(*_NOT_BIDS)
+    name = path.name
+    for found, meant in _NOT_BIDS.items():
+        name = name.replace(found, meant)
     parts = parse_bids_name(name)
     if not parts or not all(parts["entities"].values()):
         return None

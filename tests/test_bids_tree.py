@@ -42,6 +42,9 @@ def test_entities_of_a_maps_name(tmp_path):
         (("a/sub-1_mask.nii", "b/sub-1_run-1_bgmask.nii"), 0),
         (("a/sub-1_desc-brain_mask.nii", "a/sub-1_bgmask.nii"), 1),
         (("a/sub-1_mask.nii", "a/sub-1_run-2_mask.nii"), 0),
+        (("a/sub-1_mask.nii", "a/sub-1_run-1_mask_QSM.nii"), 1),
+        (("a/sub-1_run-1_mask_localfield.nii", "a/sub-1_run-1_mask_QSM.nii"), 1),
+        (("a/sub-1_mask.nii", "b/sub-1_run-1_mask_QSM.nii"), 0),
     ],
 )
 def test_which_mask_goes_first(tmp_path, masks, first):
