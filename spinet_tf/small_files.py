@@ -24,6 +24,10 @@ def read_bytes(path):
     try:
         with open(path, "rb") as file:
             content = file.read(LARGEST + 1)
+    except FileNotFoundError as error:
+        is_link = os.path.islink(path)
+        reason = "it is a link that leads nowhere" if is_link else error.strerror
+        raise InputError(f"{path}: cannot be read, {reason}") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read, {error.strerror}") from error
     if len(content) > LARGEST:

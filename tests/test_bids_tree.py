@@ -125,6 +125,22 @@ def test_a_pickle_in_a_dataset_is_not_read(tmp_path):
     assert tree_of(tmp_path, "sub-1/sub-1_localfield.nii").local_fields
 
 
+@pytest.mark.parametrize("version", [1.8, None, "9.9", []])
+def test_the_version_of_bids_does_not_matter(tmp_path, version):
+    description = {"Name": "a", "BIDSVersion": version}
+    name = "sub-1/sub-1_localfield.nii"
+    assert tree_of(tmp_path, name, dataset_description=description).local_fields
+
+
+def test_a_description_that_is_a_link_to_nothing_is_named(tmp_path):
+    from spinet_tf.errors import InputError
+
+    (tmp_path / "dataset_description.json").symlink_to(".git/annex/objects/none")
+    told = "dataset_description.json: cannot be read, it is a link that leads nowhere"
+    with pytest.raises(InputError, match=told):
+        tree_of(tmp_path)
+
+
 def planned(tree, dataset, **flags):
     from spinet_cli.bids_plan import plan_scans
 
