@@ -1,5 +1,6 @@
 """Pictures of volumes: three orthogonal planes on one grey scale."""
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,12 @@ def three_planes(path, volumes, mask, voxel_size):
 def plain_text(name):
     """A name, perhaps a file's, with what is no character replaced."""
     return name.encode("utf-8", "replace").decode()
+
+
+def in_lines(name, letters):
+    """`plain_text` of a name in lines of few letters, broken after underscores too."""
+    spaced = plain_text(name).replace("_", "_ ")
+    return textwrap.fill(spaced, letters).replace("_ ", "_")
 
 
 def save_figure(path, figure):

@@ -3,9 +3,12 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from spinet_tf.figures import plain_text, show_plane, shown_box
+from spinet_tf.figures import in_lines, show_plane, shown_box
 
 PANEL_INCHES = 2.2
+HISTOGRAM_INCHES = 2.7
+LINE_INCHES = 0.22  # of the legend
+LETTERS = 60  # in one
 BINS = 100
 
 
@@ -47,13 +50,25 @@ def histogram(maps, mask):
     inside = {title: volume[mask > 0] for title, volume in maps.items()}
     limits = [np.percentile(values, (0.1, 99.9)) for values in inside.values()]
     low, high = np.min(limits), np.max(limits)
-    figure = Figure(figsize=(6, 3), layout="constrained")
+    titles = [in_lines(title, LETTERS) for title in inside]
+    lines = sum(1 + title.count("\n") for title in titles)
+    legend_inches = LINE_INCHES * (lines + 1)
+    height = HISTOGRAM_INCHES + legend_inches
+    figure = Figure(figsize=(6, height), layout="constrained")
+    below = legend_inches / height
+    figure.get_layout_engine().set(rect=(0, below, 1, 1 - below))
     axes = figure.subplots()
     for number, values in enumerate(inside.values()):
         edges = np.linspace(low, high, BINS + 1) if high > low else BINS
         axes.hist(values, edges, histtype="step", label=str(number))
     axes.set(xlabel="susceptibility [ppm]", ylabel="voxels")
+    legend = axes.legend(
+        loc="center",
+        bbox_to_anchor=(0, 0, 1, below),
+        bbox_transform=figure.transFigure,
+    )
+    legend.set_in_layout(False)
     # As labels, titles with a leading underscore would be left out.
-    for text, title in zip(axes.legend().get_texts(), inside, strict=True):
-        text.set(text=plain_text(title), parse_math=False)
+    for text, title in zip(legend.get_texts(), titles, strict=True):
+        text.set(text=title, parse_math=False)
     return figure

@@ -1,13 +1,11 @@
 """A picture of maps beside the reference, with their errors."""
 
-import textwrap
-
 from matplotlib.figure import Figure
 
 from spinet_tf.figures import (
     bare,
     draw_three_planes,
-    plain_text,
+    in_lines,
     show_plane,
     shown_box,
 )
@@ -79,7 +77,7 @@ def draw_side_by_side(maps, reference, mask, voxel_size):
     box = shown_box(columns, mask)
     shown = {name: volume[tuple(box)] for name, volume in columns.items()}
     extent = [n * d for n, d in zip(shown["reference"].shape, voxel_size, strict=True)]
-    titles = [_in_lines(plain_text(name)) for name in columns]
+    titles = [in_lines(name, LETTERS) for name in columns]
     figure, panels = _panels(titles, extent)
     for column, title, volume in zip(panels.T, titles, shown.values(), strict=True):
         column[0].set_title(title, parse_math=False)
@@ -110,11 +108,6 @@ def draw_side_by_side(maps, reference, mask, voxel_size):
             pad=BAR_INCHES / height,
         )
     return figure
-
-
-def _in_lines(title):
-    """A title in lines of few letters, also of a file's name without spaces."""
-    return textwrap.fill(title.replace("_", "_ "), LETTERS).replace("_ ", "_")
 
 
 def _panels(titles, extent):

@@ -204,3 +204,21 @@ def test_what_a_viewer_is_given(monkeypatch):
     np.testing.assert_array_equal(given["image"].affine, expected)
     assert given["cut_coords"] == (8.0, 9.0, 12.0)
     assert (given["resampling_interpolation"], given["vmax"]) == ("nearest", 0.1)
+
+
+@pytest.mark.parametrize("count", [1, 11])
+def test_a_legend_is_below_its_histogram(count):
+    from spinet_tf.report_figures import histogram
+
+    name = "sub-01_ses-baseline_acq-highres_run-01_desc-spinetlearnedp_Chimap"
+    chi = np.random.default_rng(0).standard_normal((4, 4, 4))
+    maps = {f"{name}{number}": chi for number in range(count)}
+    figure = histogram(maps, np.ones(chi.shape))
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    legend = axes.get_legend().get_window_extent()
+    assert not legend.overlaps(axes.xaxis.label.get_window_extent())
+    assert legend.y1 < axes.get_window_extent().y0
+    assert min(legend.x0, legend.y0) >= 0
+    assert legend.x1 <= figure.bbox.x1
+    assert axes.get_window_extent().height > 1.5 * figure.dpi
