@@ -16,6 +16,8 @@ from spinet_tf.errors import InputError
 from spinet_tf.serving.client import RemoteReconstructor
 from spinet_tf.serving.signatures import INPUTS, REPORT
 
+SIZE = (1, 2, 2, 2)
+
 
 class Unavailable(Exception):
     """What a stub is when it cannot answer."""
@@ -24,8 +26,9 @@ class Unavailable(Exception):
 class Stub(grpc.GenericRpcHandler):
     """A server whose model gives these outputs, and a map after some seconds."""
 
-    def __init__(self, outputs=REPORT, size=(1, 2, 2, 2), seconds=0.0):
+    def __init__(self, outputs=REPORT, size=SIZE, seconds=0.0, unrolls=2, answer=()):
         self.outputs, self.size, self.seconds = outputs, size, seconds
+        self.unrolls, self.answer = unrolls, dict(answer)
 
     def service(self, handler_call_details):
         last = handler_call_details.method.rpartition("/")[2]
@@ -46,7 +49,7 @@ class Stub(grpc.GenericRpcHandler):
             signature.inputs[name].name = name
         for name in self.outputs:
             signature.outputs[name].name = name
-        for size in (-1, 2):
+        for size in (-1, self.unrolls):
             shape = signature.outputs["solver_iterations"].tensor_shape
             shape.dim.add(size=size)
         response = get_model_metadata_pb2.GetModelMetadataResponse()
@@ -58,8 +61,15 @@ class Stub(grpc.GenericRpcHandler):
         time.sleep(self.seconds)
         response = predict_pb2.PredictResponse()
         response.model_spec.version.value = 2
-        chi = tf.make_tensor_proto(np.zeros(self.size, np.float32))
-        response.outputs["susceptibility"].CopyFrom(chi)
+        results = {
+            "susceptibility": np.zeros(self.size, np.float32),
+            "solver_iterations": np.int32([[3, 3]]),
+            "solver_residual": np.float32([[1e-5, 1e-5]]),
+            "data_consistency": np.float32([0.3]),
+        }
+        for name, value in {**results, **self.answer}.items():
+            if value is not None:
+                response.outputs[name].CopyFrom(tf.make_tensor_proto(value))
         return response.SerializeToString()
 
 
@@ -69,7 +79,10 @@ def stub():
     servers = []
 
     def start(**options):
-        server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
+        server = grpc.server(
+            concurrent.futures.ThreadPoolExecutor(2),
+            options=[("grpc.max_receive_message_length", -1)],
+        )
         server.add_generic_rpc_handlers([Stub(**options)])
         port = server.add_insecure_port("127.0.0.1:0")
         server.start()
@@ -79,6 +92,10 @@ def stub():
     yield start
     for server in servers:
         server.stop(None)
+
+
+def field(size=SIZE):
+    return {"local_field": np.zeros(size, np.float32)}
 
 
 def test_no_proxy_is_asked_for_this_machine(stub, monkeypatch):
@@ -115,14 +132,14 @@ def test_a_volume_is_sent_three_times_at_most(stub, monkeypatch):
     monkeypatch.setattr(Stub, "map", answer("map", 9, Stub.map))
     remote = RemoteReconstructor(stub(), timeout=20)
     with pytest.raises(InputError, match="UNAVAILABLE: not now"):
-        remote.predict({"mask": np.ones(1, np.float32)})
+        remote.predict(field())
     assert calls == ["metadata"] * 3 + ["map"] * 3
 
 
 def test_a_large_answer_of_a_newer_version(stub):
     remote = RemoteReconstructor(stub(size=(1, 104, 104, 104)))
     assert (remote.version, remote.unrolls) == (1, 2)
-    found = remote.predict({"mask": np.ones(1, np.float32)})["susceptibility"]
+    found = remote.predict(field((1, 104, 104, 104)))["susceptibility"]
     assert found.nbytes > 4 * 2**20
     assert remote.version == 2
 
@@ -132,10 +149,55 @@ def test_a_server_that_takes_too_long(stub):
     assert remote._timeout == 20
     remote._timeout = 0.3  # the first call connects, too
     with pytest.raises(InputError, match="DEADLINE_EXCEEDED"):
-        remote.predict({"mask": np.ones(1, np.float32)})
+        remote.predict(field())
 
 
 def test_a_model_without_the_outputs_is_named(stub):
     address = stub(outputs=REPORT - {"data_consistency"})
     with pytest.raises(InputError, match="'spinet_qsm' is not a SpiNet-QSM model"):
         RemoteReconstructor(address)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ({"susceptibility": None}, r"it lacks \['susceptibility'\]"),
+        (
+            {"susceptibility": np.zeros((1, 3, 3, 3), np.float32)},
+            r"float32 of the shape \[1, 2, 2, 2\], got float32 of \[1, 3, 3, 3\]",
+        ),
+        ({"susceptibility": np.full(SIZE, np.nan, np.float32)}, "NaN or infinity"),
+        ({"susceptibility": [b"a"]}, "susceptibility: expected float32"),
+        ({"solver_iterations": np.int32(3)}, r"solver_iterations: .* \[1, 1\]"),
+        ({"solver_residual": np.ones((1, 3), np.float32)}, "solver_residual: expected"),
+        ({"data_consistency": np.float32(1)}, "data_consistency: expected"),
+    ],
+)
+def test_an_answer_that_is_something_else(stub, answer, message):
+    remote = RemoteReconstructor(stub(answer=answer))
+    with pytest.raises(InputError, match=f"^127.*: cannot use the answer, .*{message}"):
+        remote.predict(field())
+
+
+def test_an_answer_that_contradicts_itself(stub, monkeypatch):
+    def broken(self):
+        response = predict_pb2.PredictResponse.FromString(whole(self))
+        response.outputs["susceptibility"].tensor_content = b"abc"
+        return response.SerializeToString()
+
+    whole = Stub.map
+    monkeypatch.setattr(Stub, "map", broken)
+    with pytest.raises(InputError, match="cannot use the answer, buffer size"):
+        RemoteReconstructor(stub()).predict(field())
+
+
+def test_metadata_that_do_not_tell_all(stub, monkeypatch):
+    with pytest.raises(InputError, match="does not tell its number of unrolls"):
+        RemoteReconstructor(stub(unrolls=-1))
+    response = get_model_metadata_pb2.GetModelMetadataResponse()
+    url = "type.googleapis.com/tensorflow.serving.SignatureDefMap"
+    response.metadata["signature_def"].type_url = url
+    response.metadata["signature_def"].value = 3 * bytes([255])
+    monkeypatch.setattr(Stub, "metadata", lambda _: response.SerializeToString())
+    with pytest.raises(InputError, match="not a SpiNet-QSM model"):
+        RemoteReconstructor(stub())

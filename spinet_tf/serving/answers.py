@@ -7,7 +7,7 @@ import numpy as np
 
 from spinet_tf.reconstruction import Reconstruction, UnrollReport
 from spinet_tf.scan_geometry import check_scan, normalise_b0_direction, without_gaps
-from spinet_tf.serving.signatures import INPUTS
+from spinet_tf.serving.signatures import INPUTS, OUTPUTS
 
 
 class Answering:
@@ -83,6 +83,43 @@ def reconstruction_from(results, seconds):
         seconds,
         None if left_out is None else float(left_out),
     )
+
+
+def fault_in(results, signature_name, volumes):
+    """Why results are none that a signature gives.
+
+    Args:
+        results: dict of arrays.
+        signature_name: str, a key of `OUTPUTS`.
+        volumes: tuple `(batch, x, y, z)`, the shape of the local field.
+
+    Returns:
+        str, or None if nothing is wrong with them.
+    """
+    if missing := sorted(OUTPUTS[signature_name] - set(results)):
+        return f"it lacks {missing}"
+    batch, *size = volumes
+    # Not that of the metadata: a newer version may have taken over.
+    unrolls = results["solver_iterations"].shape[1:2] or (1,)
+    shapes = {
+        "susceptibility": volumes,
+        "iterates": (batch, *unrolls, *size),
+        "solver_iterations": (batch, *unrolls),
+        "solver_residual": (batch, *unrolls),
+        "data_consistency": (batch,),
+        "left_out": (batch,),
+    }
+    for name, shape in shapes.items():
+        value = results.get(name)
+        dtype = "int32" if name == "solver_iterations" else "float32"
+        if value is not None and (value.dtype, value.shape) != (dtype, shape):
+            return (
+                f"{name}: expected {dtype} of the shape {list(shape)}, got"
+                f" {value.dtype} of {list(value.shape)}"
+            )
+    if not np.isfinite(results["susceptibility"]).all():
+        return "susceptibility: it holds NaN or infinity; is the field in ppm?"
+    return None
 
 
 def refusal(error):

@@ -5,6 +5,7 @@ import re
 
 import grpc
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import (
     get_model_metadata_pb2,
     predict_pb2,
@@ -12,7 +13,7 @@ from tensorflow_serving.apis import (
 )
 
 from spinet_tf.errors import InputError
-from spinet_tf.serving.answers import Answering
+from spinet_tf.serving.answers import Answering, fault_in
 from spinet_tf.serving.signatures import (
     DEFAULT_SIGNATURE,
     UNROLLS_SIGNATURE,
@@ -107,7 +108,7 @@ class RemoteReconstructor(Answering):
 
         Raises:
             InputError: the batch is too large for a request, or the server refuses it,
-                or fails, or takes too long.
+                or fails, or takes too long, or answers with something else.
         """
         if sum(value.nbytes for value in inputs.values()) > LARGEST_REQUEST:
             raise InputError(
@@ -121,9 +122,16 @@ class RemoteReconstructor(Answering):
             request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
         response = self._call(self._service.Predict, request)
         self.version = response.model_spec.version.value
-        return {
-            name: tf.make_ndarray(value) for name, value in response.outputs.items()
-        }
+        try:
+            results = {
+                name: tf.make_ndarray(value) for name, value in response.outputs.items()
+            }
+            fault = fault_in(results, self._signature, inputs["local_field"].shape)
+        except (TypeError, ValueError) as error:  # a tensor that contradicts itself
+            fault = error
+        if fault:
+            raise InputError(f"{self._address}: cannot use the answer, {fault}")
+        return results
 
     def _check_model(self):
         request = get_model_metadata_pb2.GetModelMetadataRequest()
@@ -131,12 +139,19 @@ class RemoteReconstructor(Answering):
         request.metadata_field.append("signature_def")
         response = self._call(self._service.GetModelMetadata, request)
         signatures = get_model_metadata_pb2.SignatureDefMap()
-        response.metadata["signature_def"].Unpack(signatures)
+        try:
+            response.metadata["signature_def"].Unpack(signatures)
+        except DecodeError:
+            signatures.Clear()  # then it has no such signature
         found = signatures.signature_def[self._signature]
-        if fault := fault_of(self._signature, found):
+        fault = fault_of(self._signature, found)
+        shape = found.outputs["solver_iterations"].tensor_shape.dim
+        if not fault and (len(shape) != 2 or shape[1].size < 1):
+            fault = "not a SpiNet-QSM model: it does not tell its number of unrolls"
+        if fault:
             raise InputError(f"{self._address}: model {self._model_name!r} is {fault}")
         self.version = response.model_spec.version.value
-        self.unrolls = found.outputs["solver_iterations"].tensor_shape.dim[1].size
+        self.unrolls = shape[1].size
 
     def _call(self, method, request):
         try:
