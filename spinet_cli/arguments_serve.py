@@ -4,6 +4,8 @@ import argparse
 import re
 
 MODEL_NAME = "spinet_qsm"
+LARGEST_MESSAGE = 2047
+"""In MB: protobuf's own limit is one byte less than 2048."""
 
 
 def add_serve(parser):
@@ -34,11 +36,6 @@ def add_serve(parser):
         ("--concurrent", 1, "requests computed at the same time"),
         ("--max-waiting", 16, "requests computed or waiting; more are refused"),
         ("--max-voxels", 320**3, "voxels of a batch; larger ones are refused"),
-        (
-            "--max-message-mb",
-            288,
-            "MB of a request; larger ones are refused, and those of 2048 always",
-        ),
     ):
         parser.add_argument(
             flag,
@@ -47,6 +44,14 @@ def add_serve(parser):
             metavar="N",
             help=f"{meaning}; default {default}",
         )
+    parser.add_argument(
+        "--max-message-mb",
+        type=_message_size,
+        default=288,
+        metavar="N",
+        help=f"MB of a request, up to {LARGEST_MESSAGE}; larger ones are refused; "
+        "default 288",
+    )
 
 
 def _port(text):
@@ -60,3 +65,12 @@ def _positive_integer(text):
     if not re.fullmatch("[0-9]{1,12}", text) or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected an integer > 0, got {text!r}")
     return int(text)
+
+
+def _message_size(text):
+    size = _positive_integer(text)
+    if size > LARGEST_MESSAGE:
+        raise argparse.ArgumentTypeError(
+            f"expected an integer from 1 to {LARGEST_MESSAGE}, got {text!r}"
+        )
+    return size

@@ -32,7 +32,7 @@ def run(arguments):
     limits = Limits(
         solves=arguments.concurrent,
         waiting=arguments.max_waiting,
-        message_bytes=min(arguments.max_message_mb * 2**20, 2**31 - 1),
+        message_bytes=arguments.max_message_mb * 2**20,
         values=arguments.max_voxels,
     )
     tls = _tls(arguments)

@@ -21,9 +21,9 @@ def test_defaults_of_serve():
     assert (flags.concurrent, flags.max_waiting) == (1, 16)
     assert flags.max_voxels == 320**3
     assert flags.max_message_mb * 2**20 > 8 * flags.max_voxels + 2**20
-    for port in ("65536", "-1"):
+    for wrong in ("--port=65536", "--port=-1", "--max-message-mb=2048"):
         with pytest.raises(SystemExit):
-            parser.parse_args(["serve", "--model-dir=x", f"--port={port}"])
+            parser.parse_args(["serve", "--model-dir=x", wrong])
 
 
 def test_help_tells_the_largest_message_there_is(capsys):
@@ -31,7 +31,7 @@ def test_help_tells_the_largest_message_there_is(capsys):
 
     assert main(["serve", "--help"]) == 0
     told = " ".join(capsys.readouterr().out.split())
-    assert "larger ones are refused, and those of 2048 always; default 288" in told
+    assert "MB of a request, up to 2047; larger ones are refused; default 288" in told
 
 
 def test_one_address_of_a_host_is_enough(monkeypatch):
@@ -63,7 +63,7 @@ def test_flags_of_serve_reach_the_server(monkeypatch):
         raise InputError("far enough")
 
     monkeypatch.setattr(serve, "start_server", start)
-    words = ("--concurrent=3", "--max-waiting=5", "--max-message-mb=4096")
+    words = ("--concurrent=3", "--max-waiting=5", "--max-message-mb=2047")
     result = run_words("serve", "--model-dir=x", "--model-name=m", *words)
     assert "far enough" in result.err
     server, address, limits, tls = started
@@ -71,4 +71,4 @@ def test_flags_of_serve_reach_the_server(monkeypatch):
     for host, address in (("::1", "[::1]:8500"), ("[::]", "[::]:8500")):
         run_words("serve", "--model-dir=x", f"--host={host}")
         assert started[-3] == address
-    assert limits == Limits(3, 5, 2**31 - 1, 320**3)
+    assert limits == Limits(3, 5, 2047 * 2**20, 320**3)
