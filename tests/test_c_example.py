@@ -194,6 +194,12 @@ def test_bad_use(replaced, message, run, tmp_path):
     assert (tmp_path / "own.raw.part").read_text() == "of something else"
 
 
+@pytest.mark.parametrize("output", ["", 252 * "x"])
+def test_an_output_that_cannot_be_is_told_before_the_work(output, run, tmp_path):
+    result = run(*scan(), model="missing", output=output)
+    assert_fails(result, 2, f"error: {output}: cannot be written", tmp_path / "chi.raw")
+
+
 def test_a_folder_that_is_no_model(run, tmp_path):
     message = "Could not find SavedModel"
     result = run(*scan(), model=tmp_path)

@@ -1,9 +1,8 @@
-#define _POSIX_C_SOURCE 200112L /* lstat */
+#define _POSIX_C_SOURCE 200112L /* fdopen, lstat */
 
 #include "volume.h"
 
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -33,6 +32,11 @@ TF_Tensor *new_tensor(const int64_t *shape, int axes)
 static int name_temporary(const char *path, char temporary[LONGEST_PATH])
 {
     return snprintf(temporary, LONGEST_PATH, "%s.part", path) < LONGEST_PATH;
+}
+
+static int make_temporary(const char *temporary)
+{
+    return open(temporary, O_WRONLY | O_CREAT | O_EXCL, 0666);
 }
 
 int read_volume(const char *path, const int64_t size[4], TF_Tensor **tensor)
@@ -87,18 +91,22 @@ int check_output(const char *path, const char *const inputs[2])
     int code = check_replaced(path, inputs);
     if (!code)
         code = check_temporary(temporary);
-    if (!code && access(dirname(temporary), W_OK))
-        code = fail(BAD_USE, path, "cannot be written");
-    return code;
+    if (code)
+        return code;
+    /* Only trying tells of a name that is too long or a disk that is read-only. */
+    int made = *path ? make_temporary(temporary) : -1;
+    if (made < 0)
+        return fail(BAD_USE, path, "cannot be written");
+    close(made);
+    remove(temporary);
+    return 0;
 }
 
 int write_volume(const char *path, const TF_Tensor *tensor)
 {
     char temporary[LONGEST_PATH];
     size_t bytes = TF_TensorByteSize(tensor);
-    int made = name_temporary(path, temporary)
-                   ? open(temporary, O_WRONLY | O_CREAT | O_EXCL, 0666)
-                   : -1;
+    int made = name_temporary(path, temporary) ? make_temporary(temporary) : -1;
     FILE *file = made < 0 ? NULL : fdopen(made, "wb");
     if (!file)
         return fail(BAD_USE, path, "cannot be written");
