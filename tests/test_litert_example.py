@@ -142,6 +142,9 @@ def test_the_example_tells_of_a_file_that_is_cut(folder):
     ("changed", "message"),
     [
         ({"output": "./field.npy"}, "./field.npy: is an input, too"),
+        # Before anything is read, and computed in vain.
+        ({"output": "nowhere/a.npy", "field": "empty.npy"}, "a.npy: cannot be written"),
+        ({"output": "folder.npy", "field": "empty.npy"}, "r.npy: cannot be written"),
         ({"field": "empty.npy"}, "empty.npy: not a .npy file of real numbers"),
         ({"field": "text.npy"}, "text.npy: not a .npy file of real numbers"),
         ({"field": "complex.npy"}, "complex.npy: not a .npy file of real numbers"),
@@ -159,6 +162,7 @@ def test_the_example_names_what_it_cannot_use(
     (folder / "cut.tflite").write_bytes(whole[:-2000] + bytes(2000))
     volume = np.ones(SIZE)
     (folder / "empty.npy").touch()
+    (folder / "folder.npy").mkdir(exist_ok=True)
     (folder / "text.npy").write_text("0 1 2")
     np.save(folder / "complex.npy", volume + 1j)
     np.savez(folder / "several.npz", volume)

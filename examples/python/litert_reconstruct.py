@@ -174,6 +174,9 @@ def main():
     inputs = (options.model, options.field, options.mask)
     if os.path.realpath(options.output) in map(os.path.realpath, inputs):
         parser.error(f"{options.output}: is an input, too")
+    folder = os.path.dirname(options.output) or "."
+    if not os.access(folder, os.W_OK) or os.path.isdir(options.output):
+        parser.error(f"{options.output}: cannot be written")
     try:
         susceptibility, report = reconstruct(
             options.model,
