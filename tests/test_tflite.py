@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.tools.flatbuffer_utils import convert_bytearray_to_object
 
@@ -206,6 +207,19 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="file"):
         export_tflite(small_model(), tmp_path / "file", [(8, 8, 8)])
+
+
+def test_a_temporary_folder_that_is_full(tmp_path, monkeypatch):
+    def fail(_, __, folder):
+        message = f"{folder}/variables; No space left on device"
+        raise tf.errors.ResourceExhaustedError(None, None, message)
+
+    monkeypatch.setattr("spinet_tf.serving.tflite.write_graph", fail)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    message = f"^{tmp_path}/[^/]*: cannot be written, No space left on device$"
+    with pytest.raises(InputError, match=message):
+        export_tflite(small_model(), tmp_path / "app", [(8, 8, 8)])
+    assert not list(tmp_path.iterdir())
 
 
 def check_heads(model, sizes):

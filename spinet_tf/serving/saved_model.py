@@ -1,5 +1,6 @@
 """Writes a network as a SavedModel, in the folders TF-Serving looks for."""
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -52,7 +53,7 @@ def export_saved_model(
     network = folded(model, precision)
     facts = model_facts(model, precision, max_voxels)
     output_dir = Path(output_dir)
-    try:
+    with told_of(output_dir):
         output_dir.mkdir(parents=True, exist_ok=True)
         # TF-Serving passes over what is not a number.
         with tempfile.TemporaryDirectory(
@@ -67,11 +68,25 @@ def export_saved_model(
             (version / "README.md").write_text(model_card(facts, notes), "utf-8")
             shutil.copyfile(LICENCE, version / "LICENSE")
             return _publish(version, output_dir)
+
+
+@contextlib.contextmanager
+def told_of(folder):
+    """Tell why a folder cannot be written to in an `InputError`.
+
+    Args:
+        folder: path of the folder that the block writes to.
+
+    Raises:
+        InputError: the system refused it, as when the disk is full.
+    """
+    try:
+        yield
     except (OSError, tf.errors.OpError) as error:
         reason = why_not_written(error)
         if reason is None:
             raise
-        raise InputError(f"{output_dir}: cannot be written, {reason}") from error
+        raise InputError(f"{folder}: cannot be written, {reason}") from error
 
 
 def write_graph(model, endpoints, folder):

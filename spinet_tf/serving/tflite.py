@@ -26,7 +26,7 @@ from spinet_tf.model import SpiNetQSM
 from spinet_tf.planar_convolution import PlanarDenoiser
 from spinet_tf.serving.flatbuffer import add_metadata, check_self_contained
 from spinet_tf.serving.half_weights import halve_convolutions
-from spinet_tf.serving.saved_model import write_graph
+from spinet_tf.serving.saved_model import told_of, write_graph
 from spinet_tf.serving.signatures import DEFAULT_SIGNATURE, reconstruction
 
 METADATA = "spinet_qsm"
@@ -133,7 +133,8 @@ def convert(model, matrix_size, variant="float32"):
 
 def _converted(model, graph):
     with tempfile.TemporaryDirectory() as folder, _without_warnings():
-        write_graph(model, {DEFAULT_SIGNATURE: (graph, None)}, folder)
+        with told_of(folder):
+            write_graph(model, {DEFAULT_SIGNATURE: (graph, None)}, folder)
         converter = tf.lite.TFLiteConverter.from_saved_model(
             folder, signature_keys=[DEFAULT_SIGNATURE]
         )
