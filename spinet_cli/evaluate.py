@@ -74,7 +74,7 @@ def _write_picture(path, scans):
     maps = {name: axes.turn(chi) for name, chi in scans.maps.items()}
     others = axes.turn(scans.reference), axes.turn(scans.mask)
     voxel_size = axes.turn_edges(scans.voxel_size)
-    write_side_by_side(path, maps, *others, voxel_size)
+    write_side_by_side(path, maps, *others, voxel_size, axes.sides)
 
 
 def _report(path, arguments, scans, results, messages):

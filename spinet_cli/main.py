@@ -64,7 +64,7 @@ def main(argv=None):
         give_up_output()
         return BROKEN_PIPE
     except OSError:
-        reason = why_output_fails()
+        reason = why_output_fails("\n")  # not kept in a buffer, what failed is gone
         if reason is None:
             raise
         give_up_output()
@@ -82,10 +82,15 @@ def replace_what_cannot_be_shown():
         sys.stdout.reconfigure(errors="replace")
 
 
-def why_output_fails():
-    """What is wrong with standard output, such as a full disk; None if nothing is."""
+def why_output_fails(more=""):
+    """What is wrong with standard output, such as a full disk; None if nothing is.
+
+    Args:
+        more: str to write to it. Defaults to nothing: it takes what it has to write.
+    """
     try:
         if sys.stdout is not None:
+            sys.stdout.write(more)
             sys.stdout.flush()
     except BrokenPipeError:  # nobody is there to be told
         raise

@@ -131,6 +131,7 @@ def write_files(paths, task, scan, result, details, messages):
         {title: axes.turn(data) for title, data in maps.items()},
         axes.turn(scan.mask.data),
         axes.turn_edges(scan.voxel_size),
+        axes.sides,
     )
     if task.report:
         report = others.pop()

@@ -164,7 +164,7 @@ def mean_and_std(region, which):
     return f"{region[f'{which}_mean']:.4f} ± {region[f'{which}_std']:.4f}"
 
 
-def write_side_by_side(path, maps, reference, mask, voxel_size):
+def write_side_by_side(path, maps, reference, mask, voxel_size, sides=""):
     """Write a picture of reconstructions beside the reference, with their errors.
 
     One is a row above those of the reference and its error; several are columns.
@@ -176,6 +176,8 @@ def write_side_by_side(path, maps, reference, mask, voxel_size):
         reference: float array `(x, y, z)`, susceptibility [ppm].
         mask: array `(x, y, z)`, the brain where it is greater than 0.
         voxel_size: three floats [mm].
+        sides: str, a letter for the left edge of a picture and one for the right, such
+            as "LR". Defaults to none.
 
     Raises:
         InputError: if there are no maps, shapes differ or the file cannot be written.
@@ -188,7 +190,7 @@ def write_side_by_side(path, maps, reference, mask, voxel_size):
     mask = np.asarray(mask) > 0
     maps = {name: inside_mask(chi, reference, mask)[0] for name, chi in maps.items()}
     reference = np.where(mask, reference, 0.0)
-    save_figure(path, draw_maps(maps, reference, mask, voxel_size))
+    save_figure(path, draw_maps(maps, reference, mask, voxel_size, sides))
 
 
 def _check(reconstruction, reference, mask, segmentation=None):

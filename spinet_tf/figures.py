@@ -17,7 +17,7 @@ COLOUR_BAR_INCHES = 0.9
 MARGIN_VOXELS = 3
 
 
-def three_planes(path, volumes, mask, voxel_size):
+def three_planes(path, volumes, mask, voxel_size, sides=""):
     """Write a picture with a row per volume: axial, coronal and sagittal plane.
 
     The planes go through the middle of the mask and show its surroundings only. All
@@ -29,12 +29,14 @@ def three_planes(path, volumes, mask, voxel_size):
         volumes: dict of title to float array `(x, y, z)` [ppm], all on one grid.
         mask: array `(x, y, z)`, the brain where it is greater than 0.
         voxel_size: three floats [mm], for the aspect.
+        sides: str, a letter for the left edge of a picture and one for the right, such
+            as "LR". Defaults to none.
 
     Raises:
         InputError: if the shapes differ, the mask is empty, the suffix is not that of
             a picture or the file cannot be written.
     """
-    save_figure(path, draw_three_planes(volumes, mask, voxel_size))
+    save_figure(path, draw_three_planes(volumes, mask, voxel_size, sides=sides))
 
 
 def plain_text(name):
@@ -66,7 +68,7 @@ def save_figure(path, figure):
         figure.savefig(temporary, dpi=150)
 
 
-def draw_three_planes(volumes, mask, voxel_size, window=(-0.1, 0.1)):
+def draw_three_planes(volumes, mask, voxel_size, window=(-0.1, 0.1), sides=""):
     """The picture that `three_planes` writes.
 
     Args:
@@ -74,6 +76,7 @@ def draw_three_planes(volumes, mask, voxel_size, window=(-0.1, 0.1)):
         mask: as `three_planes`.
         voxel_size: as `three_planes`.
         window: two floats [ppm], the values shown black and white. Defaults to +-0.1.
+        sides: as `three_planes`.
 
     Returns:
         `matplotlib.figure.Figure`.
@@ -106,6 +109,8 @@ def draw_three_planes(volumes, mask, voxel_size, window=(-0.1, 0.1)):
             picture = show_plane(panel, plane, window, extent=place)
             panel.set(ylim=(0, tallest), facecolor=picture.to_rgba(0.0))
         row[0].set_ylabel(title)
+    for panel in axes[0, :2]:
+        name_sides(panel, sides)
     for panel, name in zip(axes[0], ("axial", "coronal", "sagittal"), strict=True):
         panel.set_title(name)
     figure.colorbar(
@@ -136,6 +141,24 @@ def show_plane(panel, plane, window, **placed):
     return panel.imshow(
         plane.T, origin="lower", interpolation="nearest", **grey, **placed
     )
+
+
+def name_sides(panel, sides):
+    """Write a letter at the left edge of a panel and one at its right, or none.
+
+    Args:
+        panel: `matplotlib.axes.Axes`.
+        sides: as `three_planes`.
+    """
+    for side, place in zip(sides, ("left", "right"), strict=False):
+        panel.text(
+            *(place == "right", 0.5, side),
+            transform=panel.transAxes,
+            ha=place,
+            va="center",
+            color="white",
+            fontsize="small",
+        )
 
 
 def bare(panel):

@@ -24,6 +24,8 @@ class CanonicalAxes:
     Attributes:
         codes: str such as "LPS", where the stored axes point to; None without an
             affine.
+        sides: str "LR", where the first canonical axis comes from and points to; empty
+            without an affine.
 
     Args:
         affine: float64 `(4, 4)`, voxel indices to scanner coordinates [mm]; None
@@ -33,6 +35,7 @@ class CanonicalAxes:
     def __init__(self, affine):
         stored = CANONICAL if affine is None else io_orientation(affine)
         self.codes = None if affine is None else "".join(ornt2axcodes(stored))
+        self.sides = "" if affine is None else "LR"
         self._there = ornt_transform(stored, CANONICAL)
         self._back = ornt_transform(CANONICAL, stored)
 

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from spinet_tf.figures import in_lines, show_plane, shown_box
+from spinet_tf.figures import in_lines, name_sides, show_plane, shown_box
 
 PANEL_INCHES = 2.2
 HISTOGRAM_INCHES = 2.7
@@ -12,7 +12,7 @@ LETTERS = 60  # in one
 BINS = 100
 
 
-def unroll_planes(maps, mask, voxel_size, window):
+def unroll_planes(maps, mask, voxel_size, window, sides=""):
     """The middle axial plane of the map after every unroll, side by side.
 
     Args:
@@ -20,6 +20,8 @@ def unroll_planes(maps, mask, voxel_size, window):
         mask: `(x, y, z)`, the brain where it is greater than 0.
         voxel_size: three floats [mm], for the aspect.
         window: float [ppm], the value shown white; its negative is black.
+        sides: str, a letter for the left edge of a picture and one for the right, such
+            as "LR". Defaults to none.
 
     Returns:
         `matplotlib.figure.Figure`.
@@ -34,6 +36,7 @@ def unroll_planes(maps, mask, voxel_size, window):
         aspect = voxel_size[1] / voxel_size[0]
         show_plane(panel, plane, (-window, window), aspect=aspect)
         panel.set_title(f"unroll {k}")
+    name_sides(panels[0], sides)
     return figure
 
 

@@ -30,20 +30,25 @@ class Planes:
         """A row for each of a dict of title to volume; `window` ppm is white."""
         turned = {title: self._axes.turn(volume) for title, volume in volumes.items()}
         limits = (-window, window)
-        figure = draw_three_planes(turned, self._mask, self._voxel_size, limits)
+        figure = draw_three_planes(
+            turned, self._mask, self._voxel_size, limits, self._axes.sides
+        )
         return picture(figure, f"{', '.join(volumes)}: ±{window:.3g} ppm")
 
     def draw_unrolls(self, maps):
         """The map after every unroll, side by side."""
         maps = [self._axes.turn(volume) for volume in maps]
-        figure = unroll_planes(maps, self._mask, self._voxel_size, MAP_WINDOW)
+        figure = unroll_planes(
+            maps, self._mask, self._voxel_size, MAP_WINDOW, self._axes.sides
+        )
         return picture(figure, f"the map after every unroll: ±{MAP_WINDOW:g} ppm")
 
     def draw_maps(self, maps, reference):
         """A dict of method to map beside the reference, with their errors."""
         turned = {title: self._axes.turn(volume) for title, volume in maps.items()}
         figure = draw_maps(
-            turned, self._axes.turn(reference), self._mask, self._voxel_size
+            *(turned, self._axes.turn(reference), self._mask, self._voxel_size),
+            self._axes.sides,
         )
         return picture(
             figure,

@@ -6,6 +6,7 @@ from spinet_tf.figures import (
     bare,
     draw_three_planes,
     in_lines,
+    name_sides,
     show_plane,
     shown_box,
 )
@@ -24,7 +25,7 @@ BAR_INCHES = 0.12
 BARS_INCHES = 1.6
 
 
-def draw_maps(maps, reference, mask, voxel_size):
+def draw_maps(maps, reference, mask, voxel_size, sides=""):
     """Draw one map in rows with the reference and its error, or several side by side.
 
     Args:
@@ -32,6 +33,7 @@ def draw_maps(maps, reference, mask, voxel_size):
         reference: as `draw_side_by_side`.
         mask: as `draw_side_by_side`.
         voxel_size: as `draw_side_by_side`.
+        sides: as `draw_side_by_side`.
 
     Returns:
         `matplotlib.figure.Figure`.
@@ -40,10 +42,10 @@ def draw_maps(maps, reference, mask, voxel_size):
         InputError: if the shapes differ or the mask is empty.
     """
     if len(maps) > 1:
-        return draw_side_by_side(maps, reference, mask, voxel_size)
+        return draw_side_by_side(maps, reference, mask, voxel_size, sides)
     (chi,) = maps.values()
     rows = {"reconstruction": chi, "reference": reference, "error": chi - reference}
-    return draw_three_planes(rows, mask, voxel_size, (-MAP_WINDOW, MAP_WINDOW))
+    return draw_three_planes(rows, mask, voxel_size, (-MAP_WINDOW, MAP_WINDOW), sides)
 
 
 def error_window(maps):
@@ -55,7 +57,7 @@ def error_window(maps):
     return ERROR_WINDOW if len(maps) > 1 else MAP_WINDOW
 
 
-def draw_side_by_side(maps, reference, mask, voxel_size):
+def draw_side_by_side(maps, reference, mask, voxel_size, sides=""):
     """Draw a column per method: three planes, in each the map and below it its error.
 
     The windows are fixed, so that two pictures can be compared.
@@ -66,6 +68,8 @@ def draw_side_by_side(maps, reference, mask, voxel_size):
         reference: float `(x, y, z)`, susceptibility [ppm]; the first column.
         mask: `(x, y, z)`, the brain where it is greater than 0.
         voxel_size: three floats [mm], for the aspect.
+        sides: str, a letter for the left edge of a picture and one for the right, such
+            as "LR". Defaults to none.
 
     Returns:
         `matplotlib.figure.Figure`.
@@ -87,6 +91,7 @@ def draw_side_by_side(maps, reference, mask, voxel_size):
             map_picture = _show(upper, volume, normal, extent, MAP_WINDOW)
             if volume is shown["reference"]:
                 upper.set_ylabel(plane)
+                name_sides(upper, sides if normal > 0 else "")
                 _leave_empty(lower, upper)
                 lower.set_ylabel("error")
             else:

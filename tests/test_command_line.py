@@ -77,10 +77,11 @@ def test_nobody_reads_the_output():
     assert (result.returncode, result.stderr) == (141, "")
 
 
-def test_a_full_disk_behind_the_output():
+@pytest.mark.parametrize("options", [[], ["-u"]])
+def test_a_full_disk_behind_the_output(options):
     with open("/dev/full", "w") as full:
         result = run_process(
-            *("-m", "spinet_cli.main", "--help"),
+            *(*options, "-m", "spinet_cli.main", "--version"),
             capture_output=False,
             stdout=full,
             stderr=subprocess.PIPE,

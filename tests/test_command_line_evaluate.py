@@ -202,6 +202,7 @@ def test_the_picture_is_in_canonical_axes(monkeypatch):
         np.testing.assert_array_equal(volume, turned)
     np.testing.assert_array_equal(seen[3], turned > 9)
     assert tuple(seen[4]) == (2, 1, 3)
+    assert seen[5] == "LR"
 
 
 def test_what_is_refused_is_told_alone(scan, tmp_path):

@@ -13,9 +13,9 @@ def in_figures(monkeypatch):
     """What `three_planes` was given."""
     calls, draw = [], reconstruction_files.three_planes
 
-    def record(path, volumes, brain, voxel_size):
-        calls.append((volumes, brain, voxel_size))
-        draw(path, volumes, brain, voxel_size=voxel_size)
+    def record(path, *given):
+        calls.append(given)
+        draw(path, *given)
 
     monkeypatch.setattr(reconstruction_files, "three_planes", record)
     return calls
@@ -83,13 +83,14 @@ def test_the_picture_is_of_the_referenced_map_in_canonical_axes(
     assert "".join(nibabel.aff2axcodes(stored.affine)) != "RAS"
     result = succeed("reconstruct", **flags, reference="mean")
     assert "warning" not in result.err
-    ((volumes, brain, voxel_size),) = in_figures
+    ((volumes, brain, voxel_size, sides),) = in_figures
     expected = nibabel.as_closest_canonical(nibabel.load(flags["output"]))
     drawn = volumes["susceptibility"]
     np.testing.assert_array_equal(drawn, expected.get_fdata(dtype=np.float32))
     assert abs(drawn[brain].mean()) < 1e-6
     np.testing.assert_array_equal(brain, mask())
     assert voxel_size == pytest.approx((1.1, 0.9, 1.6))
+    assert sides == "LR"
 
 
 @pytest.mark.parametrize(("share", "told"), [(-0.6, True), (0.4, False)])

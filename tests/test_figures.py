@@ -26,6 +26,15 @@ def test_planes_are_axial_coronal_sagittal():
     assert [p.get_title() for p in panels[0]] == ["axial", "coronal", "sagittal"]
 
 
+def test_left_and_right_are_named_where_they_are_known():
+    for sides, expected in (("", 3 * [[]]), ("LR", [["L", "R"], ["L", "R"], []])):
+        figure = draw_three_planes({"map": WHOLE}, WHOLE, VOXEL_SIZE, sides=sides)
+        named = [panel.texts for panel in figure.axes[:3]]
+        assert [[text.get_text() for text in texts] for texts in named] == expected
+        for left, right in filter(None, named):
+            assert (left.get_position()[0], right.get_position()[0]) == (0, 1)
+
+
 def test_aspect_follows_the_voxel_size():
     _, panels = planes({"map": np.zeros(SHAPE)})
     expected = (12 * 1.0, 9 * 1.5), (12 * 1.0, 7 * 2.0), (9 * 1.5, 7 * 2.0)

@@ -78,7 +78,8 @@ def test_the_plane_of_each_unroll():
     mask = np.zeros((20, 24, 30), bool)
     mask[8:12, 9:15, 20:25] = True
     maps = list(np.random.default_rng(0).standard_normal((2, *mask.shape)))
-    figure = unroll_planes(maps, mask, (1.0, 2.0, 3.0), 0.1)
+    figure = unroll_planes(maps, mask, (1.0, 2.0, 3.0), 0.1, "LR")
+    assert [text.get_text() for text in figure.axes[0].texts] == ["L", "R"]
     for panel, volume in zip(figure.axes, maps, strict=True):
         (shown,) = panel.get_images()
         np.testing.assert_array_equal(shown.get_array(), volume[5:15, 6:18, 22].T)
@@ -144,7 +145,8 @@ def test_the_grid_of_the_pictures(monkeypatch):
     # An array whose axes go to the front, the left and up.
     affine = np.array([[0, -2, 0, 0], [1, 0, 0, 0], [0, 0, 3, 0], [0, 0, 0, 1.0]])
     planes = report_pictures.Planes(affine, mask, (1.0, 2.0, 3.0))
-    maps, turned, edges, _ = planes.draw_unrolls([mask])
+    maps, turned, edges, _, sides = planes.draw_unrolls([mask])
+    assert sides == "LR"
     assert maps[0].shape == turned.shape == (7, 6, 8)
     np.testing.assert_array_equal(maps[0], turned)
     assert tuple(edges) == (2, 1, 3)

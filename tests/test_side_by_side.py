@@ -24,6 +24,15 @@ def test_the_planes_of_the_picture_are_what_they_are_called():
         np.testing.assert_array_equal(shown.get_array(), plane.T)
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_left_and_right_are_named_once_a_plane(count):
+    volume = np.random.default_rng(0).standard_normal(SHAPE)
+    maps = dict.fromkeys("ab"[:count], volume)
+    figure = draw_maps(maps, 0 * volume, np.ones(SHAPE), (1, 1, 2), "LR")
+    texts = [[text.get_text() for text in panel.texts] for panel in figure.axes]
+    assert [text for text in texts if text] == 2 * [["L", "R"]]
+
+
 def test_one_map_is_in_rows_with_the_reference_and_its_error():
     chi, truth = np.random.default_rng(0).standard_normal((2, *SHAPE))
     figure = draw_maps({"a": chi}, truth, np.ones(SHAPE), (1, 1, 2))
