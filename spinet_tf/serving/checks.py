@@ -163,7 +163,8 @@ def _check_values(inputs):
         ),
         _require(
             _within(tf.reduce_max(tf.abs(inputs["b0_direction"]), axis=-1), LENGTHS),
-            "b0_direction: expected a vector of a length near 1, got",
+            f"b0_direction: expected a vector, its largest number {LENGTHS[0]:g} to"
+            f" {LENGTHS[1]:g} without the sign, got",
             inputs["b0_direction"],
         ),
     ]
