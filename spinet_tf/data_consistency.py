@@ -21,7 +21,8 @@ mask given, each step fills in what is unknown from an estimate x: the right sid
 Phi^H (mask y + (1 - mask) Phi mask x) in place of Phi^H y, and the system stays as it
 is. x is z in the first step and the step before's chi in the others; without the mask
 on x this would majorize ||mask (Phi chi - y)||^2, with it, it also holds that sources
-are in the mask only.
+are in the mask only. Where they may be elsewhere, as in a hole of the mask, x is kept
+there too.
 
 What z leaves unexplained of the field tells how wrong the field is
 (`spinet_tf.error_power`), and an adaptive layer makes G of it. What the chi of a step
@@ -100,6 +101,8 @@ class DataConsistency(keras.layers.Layer):
             G. Defaults to None: what the field tells if the layer is adaptive, else 1.
         trust: float `(batch, x, y, z, 1)`, T to begin with, as an earlier call gave it;
             taken with a mask only. Defaults to None: the mask.
+        sources: float `(batch, x, y, z, 1)`, 0 or 1, where sources may be; taken with a
+            mask only. Defaults to None: in the mask.
 
     Returns:
         A `ConsistentSusceptibility`.
@@ -143,6 +146,7 @@ class DataConsistency(keras.layers.Layer):
         mask=None,
         emphasis=None,
         trust=None,
+        sources=None,
     ):
         if self.adaptive and mask is None:
             raise ValueError("an adaptive layer needs a mask. Received: mask=None")
@@ -156,15 +160,16 @@ class DataConsistency(keras.layers.Layer):
         explained = Filtered(denoised, transformed(denoised), -normal)
         if mask is None:
             field = Filtered(local_field, transformed(local_field), kernel)
-        elif trust is None:
-            trust = mask
+        else:
+            trust = mask if trust is None else trust
+            sources = mask if sources is None else sources
         estimate = denoised
         difference = susceptibility - denoised
         spectrum = transformed(difference)
         total_iterations = 0
         for step in range(self.mm_steps):
             if mask is not None:
-                predicted = predict_field(estimate, mask, kernel, self.transform)
+                predicted = predict_field(estimate, sources, kernel, self.transform)
                 if self.adaptive and step > 0:
                     misfit = local_field - predicted.volume
                     trust = trust_in_field(misfit, predicted.volume, mask)

@@ -64,10 +64,13 @@ class SpiNetQSM(keras.Model):
             finite everywhere,
             `mask` `(batch, x, y, z, 1)` 0 or 1, outside which the field is used too
             but for `fill_outside`,
-            `voxel_size` `(batch, 3)` [mm], `b0_direction` `(batch, 3)` in voxel axes.
+            `voxel_size` `(batch, 3)` [mm], `b0_direction` `(batch, 3)` in voxel axes;
+            with `fill_outside` also, if not the mask, `sources`, like `mask`: where the
+            susceptibility may be other than 0, such as a mask with its holes filled.
 
     Returns:
-        Susceptibility, float `(batch, x, y, z, 1)` [ppm], zero outside the mask.
+        Susceptibility, float `(batch, x, y, z, 1)` [ppm], zero outside the mask, or
+        outside `sources`.
 
     Raises:
         ValueError: an argument outside its range.
@@ -175,7 +178,7 @@ class SpiNetQSM(keras.Model):
 
         Args:
             problem: `Problem`.
-            susceptibility: float `(batch, x, y, z, channel)`, chi_{k-1} [ppm], masked.
+            susceptibility: float `(batch, x, y, z, channel)`, chi_{k-1} [ppm].
             denoised: like `susceptibility`, z_k.
             trust: float `(batch, x, y, z, 1)`, how much of the field to take: the mask,
                 or that of the unroll before.
@@ -190,9 +193,10 @@ class SpiNetQSM(keras.Model):
             denoised,
             problem.mask if self.fill_outside else None,
             trust=trust,
+            sources=problem.sources,
         )
         return Unroll(
-            problem.mask * consistent.susceptibility, denoised, *consistent[1:]
+            problem.sources * consistent.susceptibility, denoised, *consistent[1:]
         )
 
     def reconstruct(self, inputs, training=False, network=None):

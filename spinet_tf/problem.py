@@ -13,13 +13,15 @@ class Problem(NamedTuple):
     Attributes:
         local_field: float `(batch, x, y, z, channel)` [ppm], y.
         kernel: float `(batch, x, y, z // 2 + 1)`, half spectrum of D.
-        mask: float `(batch, x, y, z, 1)`, 0 or 1.
-        start: like `local_field`, chi_0 [ppm], masked.
+        mask: float `(batch, x, y, z, 1)`, 0 or 1, where y is known.
+        sources: like `mask`, where the susceptibility may be other than 0.
+        start: like `local_field`, chi_0 [ppm], 0 where no sources are.
     """
 
     local_field: tf.Tensor
     kernel: tf.Tensor
     mask: tf.Tensor
+    sources: tf.Tensor
     start: tf.Tensor
 
 
@@ -27,8 +29,9 @@ class Unroll(NamedTuple):
     """What one unroll gives.
 
     Attributes:
-        susceptibility: float `(batch, x, y, z, channel)` [ppm], masked: chi_k.
-        denoised: like `susceptibility`, not masked: z_k.
+        susceptibility: float `(batch, x, y, z, channel)` [ppm], 0 where no sources are:
+            chi_k.
+        denoised: like `susceptibility`, but everywhere: z_k.
         weights: float `(batch, x, y, z, 1)`, W^2.
         iterations: int32 `(batch,)`, of the solver.
         relative_residual: float `(batch,)`, of the solver.
@@ -63,19 +66,21 @@ def make_problem(inputs, dipole, channels=1, fill_outside=False):
     missing = [name for name in INPUTS if name not in inputs]
     if missing:
         raise ValueError(f"inputs: missing {', '.join(missing)}. Received: {[*inputs]}")
-    scan = {name: tf.convert_to_tensor(inputs[name]) for name in INPUTS}
+    inputs = {"sources": inputs["mask"], **inputs}
+    scan = {name: tf.convert_to_tensor(inputs[name]) for name in (*INPUTS, "sources")}
     for name, values in scan.items():
         if values.dtype.is_complex:
             raise ValueError(f"{name}: expected real numbers. Received: {values.dtype}")
     scan = {name: tf.cast(x, dipole.variable_dtype) for name, x in scan.items()}
     _check_shapes(scan)
-    field, mask, voxel_size, b0_direction = scan.values()
+    field, mask, voxel_size, b0_direction, sources = scan.values()
     if fill_outside:
         field *= mask
     if channels == 2:
         field = tf.pad(field, ((0, 0), (0, 0), (0, 0), (0, 0), (0, 1)))
     kernel = dipole.kernel(tf.shape(field)[1:4], voxel_size, b0_direction)
-    return Problem(field, kernel, mask, mask * dipole.adjoint(field, kernel))
+    start = sources * dipole.adjoint(field, kernel)
+    return Problem(field, kernel, mask, sources, start)
 
 
 def _check_shapes(scan):
@@ -84,6 +89,7 @@ def _check_shapes(scan):
     expected = {
         "local_field": [*size, 1],
         "mask": [*size, 1],
+        "sources": [*size, 1],
         "voxel_size": [size[0], 3],
         "b0_direction": [size[0], 3],
     }

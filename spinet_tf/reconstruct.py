@@ -13,6 +13,7 @@ from spinet_tf.denoising_plan import choose_tiles
 from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.dipole_operator import filter_volume
 from spinet_tf.errors import InputError
+from spinet_tf.holes import fill_holes
 from spinet_tf.outliers import share_left_out
 from spinet_tf.reconstruction import (
     Reconstruction,
@@ -61,6 +62,7 @@ class Reconstructor:
         inputs = {
             "local_field": volume,
             "mask": volume,
+            "sources": volume,
             "voxel_size": vector,
             "b0_direction": vector,
         }
@@ -84,7 +86,8 @@ class Reconstructor:
         Args:
             local_field: float32 `(x, y, z)` [ppm]; outside the mask NaN and infinity
                 count as 0.
-            mask: `(x, y, z)`, 0 or 1; an empty one gives zeros.
+            mask: `(x, y, z)`, 0 or 1; an empty one gives zeros. With `fill_outside`
+                sources may be in its holes too (`spinet_tf.holes`).
             voxel_size: three floats [mm].
             b0_direction: three floats, in voxel axes.
             progress: callable `(unroll, UnrollReport)`, called after each unroll,
@@ -112,13 +115,17 @@ class Reconstructor:
 
     def _reconstruct(self, local_field, mask, voxel_size, b0_direction, progress):
         start = time.monotonic()
-        denoise = self._denoise_where(mask)
-        field = without_gaps(local_field)[np.newaxis, ..., np.newaxis]
-        mask = np.asarray(mask, np.float32)[np.newaxis, ..., np.newaxis]
+        sources = fill_holes(mask) if self.model.fill_outside else mask
+        denoise = self._denoise_where(sources)
+        field, mask, sources = (
+            np.asarray(volume, np.float32)[np.newaxis, ..., np.newaxis]
+            for volume in (without_gaps(local_field), mask, sources)
+        )
         problem = self._prepare(
             {
                 "local_field": field,
                 "mask": mask,
+                "sources": sources,
                 "voxel_size": np.asarray([voxel_size], np.float32),
                 "b0_direction": np.asarray(
                     [normalise_b0_direction(b0_direction)], np.float32
@@ -132,9 +139,10 @@ class Reconstructor:
             denoised = denoise(susceptibility)
             unroll = self._fit(problem, susceptibility, denoised, trust)
             susceptibility, trust = unroll.susceptibility, unroll.trust
+            masked = problem.mask * susceptibility
             reports.append(
                 UnrollReport(
-                    susceptibility[0, ..., 0].numpy(),
+                    masked[0, ..., 0].numpy(),
                     int(unroll.iterations[0]),
                     float(unroll.relative_residual[0]),
                     time.monotonic() - unroll_start,
@@ -147,7 +155,7 @@ class Reconstructor:
                 )
             if progress:
                 progress(k, reports[-1])
-        predicted = self._predict_field(susceptibility[..., :1], problem.kernel).numpy()
+        predicted = self._predict_field(masked[..., :1], problem.kernel).numpy()
         return Reconstruction(
             reports[-1].susceptibility,
             data_consistency_error(predicted - field, field, mask),
@@ -169,7 +177,7 @@ class Reconstructor:
         return taken
 
     def _denoise_where(self, mask):
-        """`model.denoise`, for what is zero outside the mask."""
+        """`model.denoise`, for what is zero outside a mask."""
         if self.whole_volume:
             return self._denoise
         mask = np.asarray(mask) != 0

@@ -39,3 +39,22 @@ def test_a_trust_that_is_given_is_used():
     found = layer(mask * field, kernel, chi, denoised, mask, trust=trust)
     np.testing.assert_allclose(found.susceptibility, expected, atol=1e-10)
     np.testing.assert_array_equal(found.trust, trust)
+
+
+def test_sources_may_be_where_the_field_is_not_known():
+    field, kernel, chi, denoised = layer_inputs()
+    mask = tf.constant(half_masks(chi.shape))
+    sources = tf.maximum(mask, tf.reverse(mask, axis=[1]))
+    penalty = SchattenNorm(0.1, 2.0, dtype="float64")
+    layer = DataConsistency(1, 1e-13, 300, penalty, dtype="float64")
+    filled = mask * field + (1 - mask) * filter_volume(sources * denoised, kernel)
+    expected = layer(filled, kernel, chi, denoised).susceptibility
+    found = layer(mask * field, kernel, chi, denoised, mask, sources=sources)
+    np.testing.assert_allclose(found.susceptibility, expected, atol=1e-10)
+    assert (
+        np.ptp(
+            found.susceptibility
+            - layer(mask * field, kernel, chi, denoised, mask).susceptibility
+        )
+        > 1e-6
+    )

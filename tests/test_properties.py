@@ -13,6 +13,7 @@ from scipy.ndimage import gaussian_filter
 from spinet_tf import denoising_plan
 from spinet_tf.classical import CLASSICAL_METHODS
 from spinet_tf.copies import folded
+from spinet_tf.holes import fill_holes
 from spinet_tf.padding import reconstruct_padded
 from spinet_tf.reconstruct import Reconstructor, reconstruct_classical
 from spinet_tf.tiles import plan_tiles
@@ -98,7 +99,7 @@ class Network:
         self.reconstructor = Reconstructor(model)
         volume = tf.TensorSpec((None, None, None, None, 1), tf.float32)
         vector = tf.TensorSpec((None, 3), tf.float32)
-        names = {"local_field": volume, "mask": volume}
+        names = {"local_field": volume, "mask": volume, "sources": volume}
         names |= {"voxel_size": vector, "b0_direction": vector}
         self.batch = tf.function(lambda inputs: model(inputs), input_signature=[names])
 
@@ -107,9 +108,13 @@ class Network:
         field, mask, *vectors = (
             np.float32(values) for values in zip(*scans, strict=True)
         )
-        names = ("local_field", "mask", "voxel_size", "b0_direction")
-        inputs = (field[..., np.newaxis], mask[..., np.newaxis], *vectors)
-        return self.batch(dict(zip(names, inputs, strict=True))).numpy()[..., 0]
+        sources = mask
+        if self.reconstructor.model.fill_outside:
+            sources = np.float32([fill_holes(scan.mask) for scan in scans])
+        names = ("local_field", "mask", "sources", "voxel_size", "b0_direction")
+        volumes = (volume[..., np.newaxis] for volume in (field, mask, sources))
+        inputs = dict(zip(names, (*volumes, *vectors), strict=True))
+        return mask * self.batch(inputs).numpy()[..., 0]
 
     def run_whole(self, scan):
         """The CNN on all voxels."""
