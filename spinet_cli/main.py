@@ -86,7 +86,8 @@ def why_output_fails(more=""):
     """What is wrong with standard output, such as a full disk; None if nothing is.
 
     Args:
-        more: str to write to it. Defaults to nothing: it takes what it has to write.
+        more: str to write to it. Defaults to nothing, which tells only of what is still
+            in its buffer.
     """
     try:
         if sys.stdout is not None:

@@ -20,6 +20,7 @@ from spinet_cli.reconstruction_files import (
 from spinet_tf.atomic_write import atomic_paths, made_folder
 from spinet_tf.errors import OutOfMemory
 from spinet_tf.field_units import check_units, ppm_per_unit
+from spinet_tf.holes import fill_holes
 from spinet_tf.nifti import read_mask, read_volume
 from spinet_tf.orientation import reconstruct_in_canonical_axes
 from spinet_tf.padding import reconstruct_padded
@@ -92,6 +93,7 @@ def read_scan(task, unrolls=0):
     )
     _warn_of_faces(task, mask)
     _warn_of_offset(field, mask)
+    _warn_of_holes(task, mask)
     field, *geometry = place_and_resolve(task.flags, field, mask, task.b0_direction)
     warn_of_another_direction(task, geometry[1])
     return Scan(dataclasses.replace(field, data=ppm), mask, *geometry, reference)
@@ -107,6 +109,19 @@ def _warn_of_faces(task, mask):
         warnings.warn(
             f"{mask.name}: the mask reaches a face of the volume along {axes}, where"
             " the convolution wraps around; give room with --pad, such as 20",
+            stacklevel=2,
+        )
+
+
+def _warn_of_holes(task, mask):
+    """Warn where a served network looks for no sources, unlike one that is not."""
+    if not task.flags.server:
+        return
+    holes = np.count_nonzero(fill_holes(mask.data)) - np.count_nonzero(mask.data)
+    if holes:
+        warnings.warn(
+            f"{mask.name}: the mask has holes, of {holes} voxels, and a served network"
+            " looks for no sources in them",
             stacklevel=2,
         )
 

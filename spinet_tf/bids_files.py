@@ -38,7 +38,7 @@ def find_files(folder: Path) -> tuple[list[Path], set[tuple[str, str]]]:
     for path in (folder / DESCRIPTION, *folder.glob(f"derivatives/*/{DESCRIPTION}")):
         if os.path.isfile(path) or os.path.islink(path):
             read_json_object(path)
-    # A pickle in a dataset would be run.
+    # A pickle in a dataset would be run, and `_NamesOnly` would have one anywhere.
     options = ancpbids.DatasetOptions(ignore_pickle_file=True)
     try:
         dataset = ancpbids.load_dataset(str(folder), options, vfs=_NamesOnly())

@@ -32,7 +32,7 @@ class DenoiserOnly(SpiNetQSM):
     def fit_data(self, problem, susceptibility, denoised, trust):
         samples = tf.shape(denoised)[:1]
         return Unroll(
-            problem.mask * denoised,
+            problem.sources * denoised,
             denoised,
             tf.ones_like(problem.mask),
             tf.zeros(samples, tf.int32),

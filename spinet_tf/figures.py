@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from spinet_tf.atomic_write import atomic_path
 from spinet_tf.box import bounding_box, whole
@@ -151,14 +152,10 @@ def name_sides(panel, sides):
         sides: as `three_planes`.
     """
     for side, place in zip(sides, ("left", "right"), strict=False):
-        panel.text(
-            *(place == "right", 0.5, side),
-            transform=panel.transAxes,
-            ha=place,
-            va="center",
-            color="white",
-            fontsize="small",
-        )
+        x = 0 if place == "left" else 1
+        text = panel.text(x, 0.5, side, transform=panel.transAxes, ha=place)
+        text.set(color="white", fontsize="small", verticalalignment="center")
+        text.set_path_effects([withStroke(linewidth=1.5, foreground="black")])
 
 
 def bare(panel):

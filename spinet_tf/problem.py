@@ -66,7 +66,8 @@ def make_problem(inputs, dipole, channels=1, fill_outside=False):
     missing = [name for name in INPUTS if name not in inputs]
     if missing:
         raise ValueError(f"inputs: missing {', '.join(missing)}. Received: {[*inputs]}")
-    inputs = {"sources": inputs["mask"], **inputs}
+    if not fill_outside or "sources" not in inputs:
+        inputs = {**inputs, "sources": inputs["mask"]}
     scan = {name: tf.convert_to_tensor(inputs[name]) for name in (*INPUTS, "sources")}
     for name, values in scan.items():
         if values.dtype.is_complex:

@@ -139,7 +139,7 @@ class Reconstructor:
             denoised = denoise(susceptibility)
             unroll = self._fit(problem, susceptibility, denoised, trust)
             susceptibility, trust = unroll.susceptibility, unroll.trust
-            masked = problem.mask * susceptibility
+            masked = problem.mask * susceptibility[..., :1]
             reports.append(
                 UnrollReport(
                     masked[0, ..., 0].numpy(),
@@ -155,7 +155,7 @@ class Reconstructor:
                 )
             if progress:
                 progress(k, reports[-1])
-        predicted = self._predict_field(masked[..., :1], problem.kernel).numpy()
+        predicted = self._predict_field(masked, problem.kernel).numpy()
         return Reconstruction(
             reports[-1].susceptibility,
             data_consistency_error(predicted - field, field, mask),

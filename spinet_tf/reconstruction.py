@@ -9,8 +9,8 @@ class UnrollReport(NamedTuple):
     """What one unroll did.
 
     Attributes:
-        susceptibility: float32 `(x, y, z)` [ppm], chi_k; None from an exported network
-            that was not asked for it.
+        susceptibility: float32 `(x, y, z)` [ppm], chi_k in the mask, else 0; None from
+            an exported network that was not asked for it.
         iterations: int, of the solver.
         relative_residual: float, of the solver.
         seconds: float; None from an exported network.

@@ -7,7 +7,7 @@ from spinet_tf.tiles import FEATURE_MAPS, smallest_n_bytes
 
 # Measured, in float32 volumes.
 SOLVE_VOLUMES = {1: 42, 2: 60}  # by channels, of three unrolls, whose maps are kept
-HELD_VOLUMES = 16  # while the CNN runs
+HELD_VOLUMES = 18  # while the CNN runs
 USABLE = 0.8  # of the memory; the rest is for what is not counted
 
 

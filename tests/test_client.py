@@ -170,6 +170,8 @@ def test_a_model_without_the_outputs_is_named(stub):
         ({"susceptibility": [b"a"]}, "susceptibility: expected float32"),
         ({"solver_iterations": np.int32(3)}, r"solver_iterations: .* \[1, 1\]"),
         ({"solver_residual": np.ones((1, 3), np.float32)}, "solver_residual: expected"),
+        ({"solver_residual": np.float32([[0, np.nan]])}, "solver_residual: it holds"),
+        ({"solver_iterations": np.zeros((1, 0), np.int32)}, r"int32 of \[1, 0\]"),
         ({"data_consistency": np.float32(1)}, "data_consistency: expected"),
     ],
 )
@@ -177,6 +179,13 @@ def test_an_answer_that_is_something_else(stub, answer, message):
     remote = RemoteReconstructor(stub(answer=answer))
     with pytest.raises(InputError, match=f"^127.*: cannot use the answer, .*{message}"):
         remote.predict(field())
+
+
+def test_what_an_answer_has_besides_is_ignored(stub):
+    remote = RemoteReconstructor(stub(answer={"more": np.float32(1)}))
+    volume = np.zeros(SIZE[1:], np.float32)
+    result = remote(volume, volume + 1, (1, 1, 1), (0, 0, 1))
+    assert result.susceptibility.shape == SIZE[1:]
 
 
 def test_an_answer_that_contradicts_itself(stub, monkeypatch):

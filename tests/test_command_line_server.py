@@ -11,7 +11,15 @@ from spinet_tf.model_files import save_model
 from spinet_tf.padding import reconstruct_padded
 from spinet_tf.reconstruct import Reconstructor
 from spinet_tf.thick_slices import reconstruct_thin
-from tests.command_line import mask, read, read_json, refused, succeed, write_scan
+from tests.command_line import (
+    mask,
+    read,
+    read_json,
+    refused,
+    succeed,
+    write,
+    write_scan,
+)
 from tests.served import server_process
 from tests.web_page import open_page
 
@@ -52,6 +60,16 @@ def test_reference_iterates_and_report(flags, tmp_path):
     for k, count in enumerate(iterations, start=1):
         assert page.row(str(k))[:3] == ["-", "-", str(count)]
     assert "the map after every unroll" in page.text
+
+
+def test_holes_in_the_mask_are_told(flags, tmp_path):
+    brain = mask()
+    brain[9, 9, 6] = False
+    path = write(tmp_path / "holes.nii", brain.astype(np.uint8))
+    told = "holes.nii: the mask has holes, of 1 voxels, and a served network looks for"
+    output = tmp_path / "map.nii"
+    assert told in succeed("reconstruct", **{**flags, "mask": path}, output=output).err
+    assert "holes" not in succeed("reconstruct", **flags, output=output).err
 
 
 def test_another_order_of_axes(flags, tmp_path):

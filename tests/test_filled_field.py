@@ -51,10 +51,5 @@ def test_sources_may_be_where_the_field_is_not_known():
     expected = layer(filled, kernel, chi, denoised).susceptibility
     found = layer(mask * field, kernel, chi, denoised, mask, sources=sources)
     np.testing.assert_allclose(found.susceptibility, expected, atol=1e-10)
-    assert (
-        np.ptp(
-            found.susceptibility
-            - layer(mask * field, kernel, chi, denoised, mask).susceptibility
-        )
-        > 1e-6
-    )
+    without = layer(mask * field, kernel, chi, denoised, mask)
+    assert np.ptp(found.susceptibility - without.susceptibility) > 1e-6

@@ -97,3 +97,9 @@ def test_chi_0_is_other_than_zero_in_a_hole():
     problem = small_model(fill_outside=True).prepare(batch)
     expected = filter_volume(batch["local_field"], problem.kernel).numpy()
     np.testing.assert_array_equal(problem.start, batch["sources"] * expected)
+
+
+def test_a_network_that_takes_the_field_as_it_is_has_none_in_holes():
+    batch = batch_with_a_hole()
+    problem = small_model(fill_outside=False).prepare(batch)
+    np.testing.assert_array_equal(problem.sources, batch["mask"])

@@ -169,6 +169,8 @@ def main():
     parser.add_argument("--b0_direction", **vector, help="in voxel axes")
     parser.add_argument("--threads", type=thread_count)
     options = parser.parse_args([plain(word) for word in sys.argv[1:]])
+    if not options.output:
+        parser.error("output: got nothing")
     if not options.output.endswith(".npy"):
         options.output += ".npy"
     inputs = (options.model, options.field, options.mask)

@@ -64,7 +64,8 @@ def reconstruction_from(results, seconds):
         A `Reconstruction`; its unrolls have no times, and no maps where the signature
         gives none.
     """
-    result = {name: value[0] for name, value in results.items()}
+    known = OUTPUTS["unrolls"] | {"left_out"}
+    result = {name: results[name][0] for name in known & set(results)}
     iterations = result["solver_iterations"]
     unrolls = [
         UnrollReport(*unroll, seconds=None)
@@ -100,7 +101,7 @@ def fault_in(results, signature_name, volumes):
         return f"it lacks {missing}"
     batch, *size = volumes
     # Not that of the metadata: a newer version may have taken over.
-    unrolls = results["solver_iterations"].shape[1:2] or (1,)
+    unrolls = [max((1, *results["solver_iterations"].shape[1:2]))]
     shapes = {
         "susceptibility": volumes,
         "iterates": (batch, *unrolls, *size),
@@ -109,16 +110,16 @@ def fault_in(results, signature_name, volumes):
         "data_consistency": (batch,),
         "left_out": (batch,),
     }
-    for name, shape in shapes.items():
-        value = results.get(name)
+    for name in [name for name in shapes if name in results]:
+        value, shape = results[name], shapes[name]
         dtype = "int32" if name == "solver_iterations" else "float32"
-        if value is not None and (value.dtype, value.shape) != (dtype, shape):
+        if (value.dtype, value.shape) != (dtype, shape):
             return (
                 f"{name}: expected {dtype} of the shape {list(shape)}, got"
                 f" {value.dtype} of {list(value.shape)}"
             )
-    if not np.isfinite(results["susceptibility"]).all():
-        return "susceptibility: it holds NaN or infinity; is the field in ppm?"
+        if not np.isfinite(value).all():
+            return f"{name}: it holds NaN or infinity; is the field in ppm?"
     return None
 
 

@@ -163,8 +163,8 @@ def _check_values(inputs):
         ),
         _require(
             _within(tf.reduce_max(tf.abs(inputs["b0_direction"]), axis=-1), LENGTHS),
-            f"b0_direction: expected a vector, its largest number {LENGTHS[0]:g} to"
-            f" {LENGTHS[1]:g} without the sign, got",
+            "b0_direction: expected a vector with a largest component of"
+            f" {LENGTHS[0]:g} to {LENGTHS[1]:g}, got",
             inputs["b0_direction"],
         ),
     ]
