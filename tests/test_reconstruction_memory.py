@@ -135,7 +135,7 @@ def test_tiles_are_taken_where_the_whole_volume_does_not_fit(memory):
 def test_feature_maps_get_what_the_solve_leaves():
     left = types.SimpleNamespace(left=lambda: 10**10)
     budget = feature_map_budget((100, 100, 100), left)
-    assert budget == pytest.approx(0.8 * 10**10 - 16 * 4 * 10**6)
+    assert budget == pytest.approx(0.8 * 10**10 - 18 * 4 * 10**6)
     assert memory_needed((100, 100, 100), small_network(), "float32") == 42 * 4 * 10**6
 
 
