@@ -114,14 +114,15 @@ def _warn_of_faces(task, mask):
 
 
 def _warn_of_holes(task, mask):
-    """Warn where a served network looks for no sources, unlike one that is not."""
-    if not task.flags.server:
+    """Warn where an exported network looks for no sources, unlike others."""
+    on_beam = getattr(task.flags, "runner", None)  # a flag of `bids` alone
+    if not (task.flags.server or on_beam):
         return
     holes = np.count_nonzero(fill_holes(mask.data)) - np.count_nonzero(mask.data)
     if holes:
         warnings.warn(
-            f"{mask.name}: the mask has holes, of {holes} voxels, and a served network"
-            " looks for no sources in them",
+            f"{mask.name}: the mask has holes, of {holes} voxels, and an exported"
+            " network looks for no sources in them",
             stacklevel=2,
         )
 

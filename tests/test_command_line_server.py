@@ -66,7 +66,7 @@ def test_holes_in_the_mask_are_told(flags, tmp_path):
     brain = mask()
     brain[9, 9, 6] = False
     path = write(tmp_path / "holes.nii", brain.astype(np.uint8))
-    told = "holes.nii: the mask has holes, of 1 voxels, and a served network looks for"
+    told = "holes.nii: the mask has holes, of 1 voxels, and an exported network looks"
     output = tmp_path / "map.nii"
     assert told in succeed("reconstruct", **{**flags, "mask": path}, output=output).err
     assert "holes" not in succeed("reconstruct", **flags, output=output).err

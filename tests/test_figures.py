@@ -33,6 +33,7 @@ def test_left_and_right_are_named_where_they_are_known():
         assert [[text.get_text() for text in texts] for texts in named] == expected
         for left, right in filter(None, named):
             assert (left.get_position()[0], right.get_position()[0]) == (0, 1)
+            assert left.get_path_effects() and right.get_path_effects()  # on white
 
 
 def test_aspect_follows_the_voxel_size():

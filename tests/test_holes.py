@@ -1,8 +1,12 @@
 """Holes in a mask, in which sources may be."""
 
+import warnings
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from spinet_cli.one_scan import _warn_of_holes
 from spinet_tf import reconstruct as module
 from spinet_tf.dipole_operator import filter_volume
 from spinet_tf.holes import fill_holes
@@ -97,6 +101,17 @@ def test_chi_0_is_other_than_zero_in_a_hole():
     problem = small_model(fill_outside=True).prepare(batch)
     expected = filter_volume(batch["local_field"], problem.kernel).numpy()
     np.testing.assert_array_equal(problem.start, batch["sources"] * expected)
+
+
+@pytest.mark.parametrize("runner", [None, "DirectRunner"])
+def test_holes_are_told_where_an_exported_network_runs(runner):
+    task = SimpleNamespace(flags=SimpleNamespace(server=None, runner=runner))
+    volume = SimpleNamespace(name="m.nii", data=block((3, 3, 3), (3, 3, 4)) != 0)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        _warn_of_holes(task, volume)
+    assert len(told) == (runner is not None)
+    assert all("m.nii: the mask has holes, of 2 voxels" in str(w.message) for w in told)
 
 
 def test_a_network_that_takes_the_field_as_it_is_has_none_in_holes():

@@ -110,8 +110,10 @@ def fault_in(results, signature_name, volumes):
         "data_consistency": (batch,),
         "left_out": (batch,),
     }
-    for name in [name for name in shapes if name in results]:
-        value, shape = results[name], shapes[name]
+    for name, shape in shapes.items():
+        if name not in results:
+            continue
+        value = results[name]
         dtype = "int32" if name == "solver_iterations" else "float32"
         if (value.dtype, value.shape) != (dtype, shape):
             return (
