@@ -105,6 +105,7 @@ def recipe_of(options, network):
         initial=describe_initial(network) if options.init_from else "random",
         scans=describe_scans(options),
         measured_fields=options.measured_fields,
+        strong_sources=options.strong_sources,
     )
 
 

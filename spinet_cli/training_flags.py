@@ -104,6 +104,13 @@ def define_flags():
         "How TensorFlow spreads each batch; multi_worker reads TF_CONFIG.",
     )
     flags.DEFINE_float("near_sources", 0.2, "Largest error next to sources.", 0.0)
+    flags.DEFINE_float(
+        "strong_sources",
+        0.0,
+        "How many examples get a strong source, such as a bleed, in training.",
+        0.0,
+        1.0,
+    )
     flags.DEFINE_float("coloured", 0.02, "Largest low-frequency noise [ppm].", 0.0)
     flags.register_validator("run_dir", bool, "expected a folder")
     flags.register_multi_flags_validator(

@@ -43,6 +43,7 @@ def training_stream(
     start=0,
     share=WHOLE,
     measured_fields=0.0,
+    strong_sources=0.0,
 ):
     """An endless stream of batches for training.
 
@@ -54,11 +55,18 @@ def training_stream(
         start: int, batches to leave out at the beginning. Defaults to 0.
         share: `Share`. Defaults to whole batches.
         measured_fields: as in `make_example`. Defaults to 0.
+        strong_sources: as in `make_example`. Defaults to 0.
 
     Returns:
         `tf.data.Dataset` of (inputs, truth) batches.
     """
-    finish = _numbered(errors, seed, training=True, measured_fields=measured_fields)
+    finish = _numbered(
+        errors,
+        seed,
+        training=True,
+        measured_fields=measured_fields,
+        strong_sources=strong_sources,
+    )
     buffer = _shuffle_buffer(stored)
 
     # A pass has its own seed: with `reshuffle_each_iteration` the order would depend on

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from spinet_tf.field_simulation import Seeds, random_b0_direction, realistic_field
+from spinet_tf.strong_sources import with_strong_source
 
 AXIS_ORDERS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
 
@@ -50,7 +51,9 @@ def turned(volumes, turn):
     return tf.ensure_shape(tf.raw_ops.Reverse(tensor=volumes, dims=flipped), shape)
 
 
-def make_example(stored, errors, seed, training, measured_fields=0.0):
+def make_example(
+    stored, errors, seed, training, measured_fields=0.0, strong_sources=0.0
+):
     """Inputs and target of the network from a stored example.
 
     Args:
@@ -64,13 +67,16 @@ def make_example(stored, errors, seed, training, measured_fields=0.0):
             simulated fields.
         measured_fields: float in [0, 1], how probable the measured field is in
             training; otherwise it is taken unless this is 0. Defaults to 0.
+        strong_sources: float in [0, 1], how probable a strong source is in training,
+            where the field is simulated. Defaults to 0.
 
     Returns:
         Inputs of `SpiNetQSM` without the batch axis, and the true susceptibility
         float32 `(x, y, z, 1)` [ppm].
     """
+    strong_sources = strong_sources if training else 0.0
     if not measured_fields:
-        return _simulated_example(stored, errors, Seeds(seed), training)
+        return _simulated_example(stored, errors, Seeds(seed), training, strong_sources)
     if not training or measured_fields == 1:
         return _measured_example(stored, Seeds(seed), training)
     seeds = Seeds(seed)
@@ -78,11 +84,13 @@ def make_example(stored, errors, seed, training, measured_fields=0.0):
     return tf.cond(
         seeds.uniform() < measured_fields,
         lambda: _measured_example(stored, Seeds(seed), training),
-        lambda: _simulated_example(stored, errors, Seeds(seed), training),
+        lambda: _simulated_example(
+            stored, errors, Seeds(seed), training, strong_sources
+        ),
     )
 
 
-def _simulated_example(stored, errors, seeds, training):
+def _simulated_example(stored, errors, seeds, training, strong_sources):
     """With a field that is simulated, in a geometry of its own."""
     voxel_size = stored["voxel_size"]
     volumes = tf.stack(
@@ -99,6 +107,10 @@ def _simulated_example(stored, errors, seeds, training):
         voxel_size = tf.gather(voxel_size, turn.order)
         voxel_size *= tf.exp(seeds.uniform(-0.2, 0.2, (3,)))
     susceptibility, mask, white_matter = tf.unstack(volumes, axis=-1)
+    if strong_sources:
+        susceptibility, white_matter = with_strong_source(
+            susceptibility, mask, white_matter, voxel_size, strong_sources, seeds
+        )
     b0_direction = random_b0_direction(seeds)
     field = realistic_field(
         susceptibility, mask, white_matter, voxel_size, b0_direction, errors, seeds

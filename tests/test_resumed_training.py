@@ -63,16 +63,17 @@ def test_a_resumed_training_goes_on_where_it_was(resumed):
     assert seen["stream"][1]["start"] == 6
 
 
-def test_a_checkpoint_that_tells_nothing_of_measured_fields_has_none(resumed):
+@pytest.mark.parametrize("name", ["measured_fields", "strong_sources"])
+def test_a_checkpoint_that_does_not_tell_of_them_has_none(resumed, name):
     older = run_module._identity(network(), RECIPE)
-    del older["measured_fields"]
+    del older[name]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trainings, "_identity", lambda *_: older)
         folder = resumed.folder
         shutil.rmtree(folder)
         save_checkpoint(folder)
-    with pytest.raises(InputError, match="measured_fields 0.0 instead of 0.5"):
-        resumed(measured_fields=0.5)
+    with pytest.raises(InputError, match=f"{name} 0.0 instead of 0.5"):
+        resumed(**{name: 0.5})
     resumed()
 
 
@@ -86,9 +87,10 @@ def test_a_checkpoint_comes_after_all_that_belongs_to_its_epoch(resumed):
 def test_fields_are_of_the_recipe(tmp_path, resumed):
     shutil.rmtree(tmp_path / "run")
     errors = FieldErrors(0.001, 0.002, 0.003)
-    seen, _ = resumed(errors=errors, seed=4, batch_size=2, measured_fields=0.3)
+    shares = {"measured_fields": 0.3, "strong_sources": 0.2}
+    seen, _ = resumed(errors=errors, seed=4, batch_size=2, **shares)
     assert seen["stream"][0][1:] == (errors, 2, 4)
-    assert seen["stream"][1]["measured_fields"] == 0.3
+    assert {name: seen["stream"][1][name] for name in shares} == shares
     check = next(c for c in seen["callbacks"] if isinstance(c, Validation))
     assert check.batches[0][1:] == (errors, 4, 0.3)
 

@@ -89,6 +89,7 @@ def test_flags_reach_the_recipe(options, monkeypatch):
         *("--near_sources=0.017", "--coloured=0.018", "--recompute_denoiser"),
         *("--dataset=a/b", "--train_fraction=0.1", "--least_voxel_size=0.5"),
         *("--validation=c/d", "--validation_examples=9", "--measured_fields=0.4"),
+        "--strong_sources=0.6",
     )
     assert script.recipe_of(given, None) == Recipe(
         *(12, 3, 2, 0.1, 4, 0.2, 0.3),
@@ -97,6 +98,7 @@ def test_flags_reach_the_recipe(options, monkeypatch):
         *(7, "0.1 of a/b with voxels from 0.5 mm on, and 9 of c/d", True, "random"),
         scans="of a/b of c/d",
         measured_fields=0.4,
+        strong_sources=0.6,
     )
 
 

@@ -13,7 +13,7 @@ from spinet_tf.atomic_write import atomic_path
 from spinet_tf.errors import InputError
 
 IDENTITY = "identity"
-BEFORE = {"measured_fields": 0.0}
+BEFORE = {"measured_fields": 0.0, "strong_sources": 0.0}
 """What a checkpoint was made with that does not tell it."""
 PATTERN = re.compile(r"epoch-(\d+)\.npz")
 

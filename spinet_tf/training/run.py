@@ -54,6 +54,7 @@ class Recipe(NamedTuple):
         scans: str, what scans the examples are of. Defaults to nothing.
         measured_fields: float in [0, 1], see `spinet_tf.training_example.make_example`.
             Defaults to 0.
+        strong_sources: float in [0, 1], likewise. Defaults to 0.
     """
 
     steps: int
@@ -71,6 +72,7 @@ class Recipe(NamedTuple):
     initial: str = ""
     scans: str = ""
     measured_fields: float = 0.0
+    strong_sources: float = 0.0
 
 
 def _optimizer(recipe):
@@ -216,6 +218,7 @@ def _fit(trainer, stored, recipe, completed, callbacks, verbose, strategy):
             start=completed * recipe.steps_per_epoch,
             share=share,
             measured_fields=recipe.measured_fields,
+            strong_sources=recipe.strong_sources,
         )
 
     if is_multi_worker(strategy):
