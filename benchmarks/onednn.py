@@ -73,7 +73,7 @@ def parse_line(line):
 OUTPUT_SIZES = ("mb", "oc", "od", "oh", "ow")
 
 
-def run_logged(model, size, precision, whole_volume=False):
+def run_logged(model, size, precision, whole_volume):
     """Log and seconds of a reconstruction in a process of its own.
 
     Args:

@@ -14,13 +14,13 @@ def bare_name(path):
     return re.sub(SUFFIX, "", Path(path).name, flags=re.IGNORECASE)
 
 
-def method_names(paths, labels=None):
+def method_names(paths, labels):
     """A name for each reconstruction.
 
     Args:
         paths: list of files; at least one.
-        labels: list of str, one for each file. Defaults to None: the name of the
-            file, without its suffix where there are several.
+        labels: list of str, one for each file; None for the name of the file, without
+            its suffix where there are several.
 
     Returns:
         list of different str.

@@ -140,7 +140,7 @@ def _warn_of_offset(field, mask):
         )
 
 
-def solve_scan(task, solve, scan, dipole_at_zero=0.0):
+def solve_scan(task, solve, scan, dipole_at_zero):
     """Reconstruct what was read.
 
     Args:
@@ -148,7 +148,7 @@ def solve_scan(task, solve, scan, dipole_at_zero=0.0):
         solve: callable of local field, mask, voxel size and B0 direction that gives a
             `Reconstruction`.
         scan: `Scan`.
-        dipole_at_zero: float, D(0) of the network. Defaults to 0.
+        dipole_at_zero: float, D(0) of the network.
 
     Returns:
         `Reconstruction`, before its reference is subtracted.

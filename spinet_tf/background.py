@@ -84,7 +84,7 @@ def _voxels_of_background(box, background, matrix_size):
     return voxels
 
 
-def _gather(background, voxels, first_axis=0):
+def _gather(background, voxels, first_axis):
     """These voxels along the axes; it is fastest to begin where they are fewest."""
     for axis in sorted(range(3), key=lambda axis: axis != first_axis):
         background = tf.gather(background, voxels[axis], axis=axis + 1)

@@ -53,14 +53,14 @@ def predict_field(susceptibility, mask, kernel, transform=FFT):
     return PredictedField(field, dipole * spectrum)
 
 
-def fill_field(local_field, trust, predicted, transform=FFT):
+def fill_field(local_field, trust, predicted, transform):
     """A field where it is trusted, the predicted one where it is not, or a mixture.
 
     Args:
         local_field: float `(batch, x, y, z, channel)` [ppm].
         trust: float `(batch, x, y, z, 1)`, 0 to 1.
         predicted: `PredictedField`.
-        transform: class of `spinet_tf.fourier`. Defaults to `FFT`.
+        transform: class of `spinet_tf.fourier`.
 
     Returns:
         A `FilledField`.

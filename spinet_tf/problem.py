@@ -47,15 +47,14 @@ class Unroll(NamedTuple):
     trust: tf.Tensor
 
 
-def make_problem(inputs, dipole, channels=1, fill_outside=False):
+def make_problem(inputs, dipole, channels, fill_outside):
     """The `Problem` of a batch of scans.
 
     Args:
         inputs: dict, see `spinet_tf.SpiNetQSM`.
         dipole: `DipoleOperator`; its dtype is that of the result.
-        channels: 1 or 2, of the susceptibility. Defaults to 1.
+        channels: 1 or 2, of the susceptibility.
         fill_outside: bool, whether the field outside the mask counts as unknown.
-            Defaults to False.
 
     Returns:
         `Problem`.

@@ -12,7 +12,7 @@ LETTERS = 60  # in one
 BINS = 100
 
 
-def unroll_planes(maps, mask, voxel_size, window, sides=""):
+def unroll_planes(maps, mask, voxel_size, window, sides):
     """The middle axial plane of the map after every unroll, side by side.
 
     Args:
@@ -21,7 +21,7 @@ def unroll_planes(maps, mask, voxel_size, window, sides=""):
         voxel_size: three floats [mm], for the aspect.
         window: float [ppm], the value shown white; its negative is black.
         sides: str, a letter for the left edge of a picture and one for the right, such
-            as "LR". Defaults to none.
+            as "LR", or none.
 
     Returns:
         `matplotlib.figure.Figure`.
