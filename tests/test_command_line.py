@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -18,8 +17,7 @@ from tests.command_line import (
     run_words,
     succeed,
 )
-
-ROOT = Path(__file__).resolve().parents[1]
+from tests.conftest import ROOT
 
 
 def run_process(*words, **settings):

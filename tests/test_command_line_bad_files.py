@@ -19,14 +19,8 @@ from tests.mat_files import write_v5, write_v73
 
 
 @pytest.fixture
-def reconstruct(scan, tmp_path):
+def reconstruct(flags, tmp_path):
     """A `reconstruct` with some flags changed, which must be refused."""
-    flags = {
-        "field": scan / "field.nii.gz",
-        "mask": scan / "mask.nii.gz",
-        "output": tmp_path / "map.nii.gz",
-        "method": "tkd",
-    }
 
     def refuse(message, **changed):
         refused(tmp_path, message, "reconstruct", **{**flags, **changed})
@@ -122,7 +116,7 @@ def test_field_not_finite_in_the_mask(reconstruct, tmp_path, field, bad):
 
 
 @pytest.mark.parametrize(
-    ("scale", "flags", "message"),
+    ("scale", "units", "message"),
     [
         (128, {}, "[0-9.]+ ppm, .* it looks like Hz"),
         (16, {}, "[0-9.]+ ppm, .* it looks like radians"),
@@ -132,10 +126,10 @@ def test_field_not_finite_in_the_mask(reconstruct, tmp_path, field, bad):
         (400, {"field_units": "rad", "b0": 3, "te": 0.02}, "20 radians or .* like Hz"),
     ],
 )
-def test_field_of_another_unit(reconstruct, tmp_path, field, scale, flags, message):
+def test_field_of_another_unit(reconstruct, tmp_path, field, scale, units, message):
     brain = field * np.float32(0.05 / np.percentile(np.abs(field[mask()]), 99))
     path = write(tmp_path / "field.nii", brain * np.float32(scale))
-    reconstruct(f"field.nii: .*{message}", field=path, **flags)
+    reconstruct(f"field.nii: .*{message}", field=path, **units)
 
 
 @pytest.mark.parametrize(
