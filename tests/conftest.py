@@ -63,6 +63,14 @@ def scan(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def tree(scan, tmp_path_factory):
+    """A BIDS dataset; maps of it go beside it."""
+    from tests.bids_tree import write_tree
+
+    return write_tree(tmp_path_factory.mktemp("tree") / "raw", scan)
+
+
 @pytest.fixture
 def flags(scan, tmp_path):
     """Flags of a `reconstruct` that would succeed."""

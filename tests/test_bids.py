@@ -16,7 +16,6 @@ from tests.bids_tree import (
     eroded,
     put_json,
     validator_errors,
-    write_tree,
 )
 from tests.command_line import (
     PNG,
@@ -35,11 +34,6 @@ REASONS = {
     "sub-06": "sub-06: no local field",
     "sub-07": "sub-07_desc-local_fieldmap.nii.gz: damaged",
 }
-
-
-@pytest.fixture(scope="module")
-def tree(scan, tmp_path_factory):
-    return write_tree(tmp_path_factory.mktemp("tree") / "raw", scan)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from spinet_tf.errors import InputError
 from spinet_tf.model_files import save_model
 from spinet_tf.serving.local import SavedModelReconstructor, newest_version
-from tests.bids_tree import bids, write_tree
+from tests.bids_tree import bids
 from tests.command_line import (
     PNG,
     assert_one_line,
@@ -22,11 +22,6 @@ from tests.served import request
 
 NAMES = ("sub-02_ses-a", "sub-02_ses-b", "sub-04_acq-x_run-1")
 WORKERS = ("--direct_num_workers=2", "--direct_running_mode=multi_threading")
-
-
-@pytest.fixture(scope="module")
-def tree(scan, tmp_path_factory):
-    return write_tree(tmp_path_factory.mktemp("tree") / "raw", scan)
 
 
 @pytest.fixture(scope="module")
