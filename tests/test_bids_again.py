@@ -5,6 +5,26 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from spinet_cli.bids_dataset import MapFiles
+from spinet_cli.bids_settings import _same_direction, other_settings
+from spinet_cli.scan_task import ScanTask
+from spinet_tf.field_units import FieldUnits
+from tests.bids_tree import TILTED, bids, put, put_json
+from tests.command_line import assert_one_line, mask, read_json, susceptibility
+
+
+def scan_and_flags(**changed):
+    """A scan of a dataset, and the flags it is reconstructed with."""
+    flags = {
+        **{"method": "spinet", "keep_slices": False, "model": None, "pad": 0.0},
+        **{"reference": "none", "mask_threshold": None, "precision": "float32"},
+        **{"server": None, "saved_model": None, "model_name": "spinet_qsm", **changed},
+    }
+    flags = SimpleNamespace(**flags)
+    paths, bids = ("field", "mask", "map", "picture"), {"Sources": ["bids:input:a"]}
+    task = ScanTask(flags, *paths, FieldUnits("rad", 3.0, 0.02), bids=bids)
+    return SimpleNamespace(task=task), flags
+
 
 @pytest.mark.parametrize(
     ("key", "other"),
@@ -23,17 +43,7 @@ import pytest
 )
 @pytest.mark.parametrize("server", [None, "host:8500"])
 def test_each_setting_that_is_another_is_told(key, other, server):
-    from spinet_cli.bids_settings import other_settings
-    from spinet_cli.scan_task import ScanTask
-    from spinet_tf.field_units import FieldUnits
-
-    flags = SimpleNamespace(
-        **{"method": "spinet", "keep_slices": False, "model": None, "pad": 0.0},
-        **{"reference": "none", "mask_threshold": None, "precision": "float32"},
-        **{"server": server, "saved_model": None, "model_name": "spinet_qsm"},
-    )
-    units, bids = FieldUnits("rad", 3.0, 0.02), {"Sources": ["bids:input:a"]}
-    task = ScanTask(flags, "field", "mask", "map", "picture", units, bids=bids)
+    scan, flags = scan_and_flags(server=server)
     sidecar = {
         **{"Method": "spinet", "Padding": 0.0, "Reference": "none"},
         **{"Sources": ["bids:input:a"], "FieldUnits": "rad", "EchoTime": 0.02},
@@ -42,7 +52,6 @@ def test_each_setting_that_is_another_is_told(key, other, server):
     }
     if not server:
         sidecar["Precision"] = "float32"
-    scan = SimpleNamespace(task=task)
     assert other_settings(scan, flags, sidecar) == []
     found = other_settings(scan, flags, {**sidecar, key: other})
     # A server's precision is not known.
@@ -66,27 +75,13 @@ def test_each_setting_that_is_another_is_told(key, other, server):
     ],
 )
 def test_a_map_of_other_slices_is_told(keep, sidecar, doubt):
-    from spinet_cli.bids_settings import other_settings
-    from spinet_cli.scan_task import ScanTask
-    from spinet_tf.field_units import FieldUnits
-
-    flags = SimpleNamespace(
-        **{"method": "spinet", "keep_slices": keep, "model": None, "pad": 0.0},
-        **{"reference": "none", "mask_threshold": None, "precision": "float32"},
-        **{"server": None, "saved_model": None},
-    )
-    units, bids = FieldUnits("ppm"), {"Sources": []}
-    task = ScanTask(flags, "field", "mask", "map", "picture", units, bids=bids)
-    found = other_settings(SimpleNamespace(task=task), flags, sidecar)
+    found = other_settings(*scan_and_flags(keep_slices=keep), sidecar)
     assert [line for line in found if "VoxelParts" in line] == [doubt] * bool(doubt)
 
 
 @pytest.fixture
 def small_tree(tmp_path):
     """A dataset of two subjects, and where its maps go."""
-    from tests.bids_tree import put
-    from tests.command_line import mask, susceptibility
-
     for subject in ("sub-1", "sub-2"):
         folder = tmp_path / "tree" / subject / "anat"
         put(folder / f"{subject}_localfield.nii", susceptibility())
@@ -95,8 +90,6 @@ def small_tree(tmp_path):
 
 
 def test_a_missing_file_is_written_anew(small_tree):
-    from tests.bids_tree import bids
-
     tree, maps = small_tree
     words = ("--method=tkd", "--participant-label", "1")
     assert bids(tree, maps, *words).exit_code == 0
@@ -111,8 +104,6 @@ def test_a_missing_file_is_written_anew(small_tree):
 
 
 def test_an_interrupt_leaves_no_empty_folders(small_tree, monkeypatch):
-    from tests.bids_tree import bids
-
     def interrupt(*_):
         raise KeyboardInterrupt
 
@@ -123,8 +114,6 @@ def test_an_interrupt_leaves_no_empty_folders(small_tree, monkeypatch):
 
 
 def test_a_map_of_another_method_is_left_though_a_report_is_missing(small_tree):
-    from tests.bids_tree import bids
-
     tree, maps = small_tree
     label = ("--participant-label", "1")
     assert bids(tree, maps, "--method=tkd", *label).exit_code == 0
@@ -137,8 +126,6 @@ def test_a_map_of_another_method_is_left_though_a_report_is_missing(small_tree):
 
 
 def test_a_b0_direction_that_was_mended_is_told(small_tree):
-    from tests.bids_tree import TILTED, bids, put_json
-
     tree, maps = small_tree
     words = ("--method=tkd", "--participant-label", "1")
     assert bids(tree, maps, *words).exit_code == 0
@@ -152,9 +139,6 @@ def test_a_b0_direction_that_was_mended_is_told(small_tree):
 
 
 def test_maps_of_another_dataset_are_not_taken_for_this_ones(small_tree):
-    from tests.bids_tree import bids, put_json
-    from tests.command_line import assert_one_line
-
     tree, maps = small_tree
     assert bids(tree, maps, "--method=tkd").exit_code == 0
     moved = tree.rename(tree.with_name("moved"))
@@ -169,17 +153,12 @@ def test_maps_of_another_dataset_are_not_taken_for_this_ones(small_tree):
 
 
 def test_an_output_with_a_name_that_is_too_long(small_tree):
-    from tests.bids_tree import bids
-    from tests.command_line import assert_one_line
-
     tree, maps = small_tree
     result = bids(tree, maps.with_name("n" * 300), "--method=tkd")
     assert_one_line(result, "File name too long")
 
 
 def test_a_field_in_ppm_for_want_of_a_unit_takes_no_flags_of_others(small_tree):
-    from tests.bids_tree import bids, put_json
-
     tree, maps = small_tree
     put_json(tree / "sub-2" / "anat" / "sub-2_localfield.json", Units="ppm")
     result = bids(tree, maps, "--method=tkd", "--b0=3", "--te=0.02")
@@ -190,8 +169,6 @@ def test_a_field_in_ppm_for_want_of_a_unit_takes_no_flags_of_others(small_tree):
 
 
 def test_folders_that_another_process_has_removed_or_filled(tmp_path):
-    from spinet_cli.bids_dataset import MapFiles
-
     folders = [tmp_path / "sub-1" / "ses-1" / name for name in ("anat", "figures")]
     files = MapFiles(*(folder / "file" for folder in (*folders, folders[1])))
     files.remove_empty_folders(tmp_path)
@@ -202,9 +179,6 @@ def test_folders_that_another_process_has_removed_or_filled(tmp_path):
 
 
 def test_a_description_that_was_edited_stays(small_tree):
-    from tests.bids_tree import bids, put_json
-    from tests.command_line import read_json
-
     tree, maps = small_tree
     words = ("--method=tkd", "--participant-label")
     assert bids(tree, maps, *words, "1").exit_code == 0
@@ -215,13 +189,11 @@ def test_a_description_that_was_edited_stays(small_tree):
 
 
 def test_a_map_that_is_done_needs_its_mask_no_more(small_tree):
-    from tests.bids_tree import bids
-
     tree, maps = small_tree
     words = ("--method=tkd", "--participant-label", "1")
     assert bids(tree, maps, *words).exit_code == 0
-    (mask,) = (tree / "sub-1").rglob("*mask.nii*")
-    mask.unlink()
+    (path,) = (tree / "sub-1").rglob("*mask.nii*")
+    path.unlink()
     result = bids(tree, maps, *words)
     assert (result.exit_code, "sub-1: is done" in result.err) == (0, True)
     assert "but with" not in result.err
@@ -231,8 +203,6 @@ def test_a_map_that_is_done_needs_its_mask_no_more(small_tree):
 
 @pytest.mark.parametrize(("y", "told"), [(1e-7, False), (0.01, True)])
 def test_how_near_a_b0_direction_is_the_same(y, told):
-    from spinet_cli.bids_settings import _same_direction
-
     found = [0.0, y, 1.0]
     same = _same_direction({"B0Direction": found}, (0.0, 0.0, 1.0))
     assert (same != found) == told
