@@ -15,7 +15,6 @@ from spinet_tf.model_files import load_model
 from spinet_tf.training import run as training_run
 from spinet_tf.training.csv_log import best_in_log
 from spinet_tf.training.run import train
-from spinet_tf.training.validation import averaged_weights
 from tests.trainings import RECIPE, assert_same_weights, network, run, stored
 
 
@@ -41,18 +40,6 @@ def test_logs_models_and_checkpoint(finished):
         assert load_model(folder / name).get_config() == model.get_config()
     assert list((folder / "tensorboard").rglob("events*"))
     assert list((folder / "pictures").glob("events*"))
-
-
-def test_same_seed_same_weights(finished, tmp_path):
-    _, model, _ = finished
-    again, _ = run(tmp_path)
-    assert_same_weights(again, model, 1e-6)
-
-
-def test_recomputing_the_denoiser_comes_to_the_same_weights(finished, tmp_path):
-    _, model, _ = finished
-    again, _ = run(tmp_path, RECIPE._replace(recompute_denoiser=True))
-    assert_same_weights(again, model, 1e-5)
 
 
 def test_resumes_to_the_same_weights(finished, tmp_path):
@@ -90,19 +77,6 @@ def test_the_averaged_weights_are_what_comes_out(finished):
     assert max(np.abs(a - b).max() for a, b in zip(raw, averaged, strict=True)) > 1e-6
 
 
-def test_averaged_weights_are_put_back():
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    model.compile(keras.optimizers.SGD(0.1, use_ema=True, ema_momentum=0.5), "mse")
-    for _ in range(3):
-        model.train_on_batch(np.ones((4, 2), "float32"), np.ones((4, 1)))
-    own = model.get_weights()
-    with averaged_weights(model):
-        averaged = model.get_weights()
-    assert np.abs(own[0] - averaged[0]).max() > 1e-4
-    for a, b in zip(own, model.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
 def test_processes_that_disagree_do_not_train(tmp_path, monkeypatch):
     def disagree(_, asked, completed, folder):
         assert (asked["seed"], asked["steps"]) == (RECIPE.seed, RECIPE.steps)
@@ -133,6 +107,7 @@ def test_volumes_of_unlike_sizes_make_no_batch(tmp_path):
 
 
 def test_killed_in_its_first_epoch_it_starts_again(finished, tmp_path):
+    """The same seed gives the same weights."""
     _, model, _ = finished
     (tmp_path / "log.csv").touch()  # what CSVLogger leaves
     again, _ = run(tmp_path)
