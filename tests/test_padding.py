@@ -44,6 +44,7 @@ def test_padded_sizes():
     assert size((20, 21, 22), 6, (0.5, 2.0, 4.0)) == (44, 27, 26)
     # An edge as a header has it, in float32, does not cost a voxel.
     assert size((8, 8, 8), 3.0, (float(np.float32(0.3)), 0.3, 1.5)) == (28, 28, 12)
+    assert size((8, 8, 8), 7.0, (float(np.float32(0.7)),) * 3) == (28, 28, 28)
     assert size((8, 8, 8), 3.1, (1.0, 0.5, 3.0)) == (16, 22, 12)
     assert size((1, 1, 1), 0) == (1, 1, 1)
     assert PaddedGrid((97, 9, 9), (1, 1, 1), 1).size == (99, 11, 11)
@@ -208,11 +209,6 @@ def test_pad_that_cannot_be(scan, tmp_path, memory, pad, message):
         pad=pad,
         output=tmp_path / "map.nii",
     )
-
-
-def test_rounding_of_a_voxel_size_adds_no_voxel():
-    edge = float(np.float32(0.7))  # a little less than 0.7
-    assert PaddedGrid((8, 8, 8), (edge,) * 3, 7.0).size == (28, 28, 28)
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (8,), (7, 8, 8)])
