@@ -7,12 +7,20 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from spinet_tf import report_pictures, slice_viewer
+from spinet_tf.evaluate import evaluate
+from spinet_tf.evaluation_report import evaluation_sections
+from spinet_tf.reconstruction import Reconstruction
+from spinet_tf.report import reconstruction_sections
+from spinet_tf.report_figures import histogram, unroll_planes
+from spinet_tf.slice_viewer import MOST_CUBES, steps_shown
+from spinet_tf.volume import Volume
+from tests.command_line import mask, susceptibility
+
 
 @pytest.fixture
 def drawn(monkeypatch):
     """What `Planes` is asked to draw or view: kind, volumes by title, window."""
-    from spinet_tf.report_pictures import Planes
-
     calls = []
     for kind in ("draw", "view", "draw_maps"):
 
@@ -20,16 +28,11 @@ def drawn(monkeypatch):
             calls.append((kind, *given))
             return "drawn"
 
-        monkeypatch.setattr(Planes, kind, record)
+        monkeypatch.setattr(report_pictures.Planes, kind, record)
     return calls
 
 
 def test_what_the_report_of_a_reconstruction_shows(drawn, monkeypatch):
-    from spinet_tf.reconstruction import Reconstruction
-    from spinet_tf.report import reconstruction_sections
-    from spinet_tf.volume import Volume
-    from tests.command_line import mask, susceptibility
-
     chi, truth, inside = susceptibility(1), susceptibility(), mask()
     counted = []
     monkeypatch.setattr(
@@ -52,10 +55,6 @@ def test_what_the_report_of_a_reconstruction_shows(drawn, monkeypatch):
 
 @pytest.mark.parametrize(("names", "error_window"), [("a", 0.1), ("ab", 0.05)])
 def test_what_the_report_of_an_evaluation_shows(drawn, names, error_window):
-    from spinet_tf.evaluate import evaluate
-    from spinet_tf.evaluation_report import evaluation_sections
-    from tests.command_line import mask, susceptibility
-
     truth, inside = susceptibility() + 0.01, mask()
     maps = {name: susceptibility(seed) for seed, name in enumerate(names, start=1)}
     scores = {name: evaluate(chi, truth, inside) for name, chi in maps.items()}
@@ -73,8 +72,6 @@ def test_what_the_report_of_an_evaluation_shows(drawn, names, error_window):
 
 
 def test_the_plane_of_each_unroll():
-    from spinet_tf.report_figures import unroll_planes
-
     mask = np.zeros((20, 24, 30), bool)
     mask[8:12, 9:15, 20:25] = True
     maps = list(np.random.default_rng(0).standard_normal((2, *mask.shape)))
@@ -89,9 +86,6 @@ def test_the_plane_of_each_unroll():
 
 
 def test_a_histogram_is_of_the_voxels_inside(monkeypatch):
-    from spinet_tf import report_pictures
-    from spinet_tf.report_figures import histogram
-
     inside = np.zeros((10, 10, 10), bool)
     inside[:, :, 5:] = True
     chi = np.where(inside, np.random.default_rng(0).normal(0.01, 0.02, inside.shape), 5)
@@ -106,33 +100,7 @@ def test_a_histogram_is_of_the_voxels_inside(monkeypatch):
     assert f"map {values.mean():.4f} ± {values.std():.4f} ppm" in words
 
 
-def test_where_a_viewer_begins(monkeypatch):
-    import nilearn.plotting
-
-    from spinet_tf.slice_viewer import slice_viewer
-
-    seen = {}
-
-    def view(image, **options):
-        seen.update(options, affine=image.affine, data=image.get_fdata())
-        return SimpleNamespace(html='<link rel="icon" href="https://x"><p>here</p>')
-
-    monkeypatch.setattr(nilearn.plotting, "view_img", view)
-    affine = np.diag([2.0, 3.0, 4.0, 1.0])
-    affine[:3, 3] = -10, 20, 5
-    data = np.random.default_rng(0).standard_normal((4, 5, 6))
-    element = slice_viewer("map", data, affine, (1, 2, 3), 0.1)
-    assert seen["cut_coords"] == (-8, 26, 17)
-    assert (seen["vmax"], seen["threshold"], seen["bg_img"]) == (0.1, None, None)
-    np.testing.assert_array_equal(seen["affine"], affine)
-    np.testing.assert_allclose(seen["data"], data, rtol=1e-6)
-    told = html.unescape(ElementTree.tostring(element).decode())
-    assert "<p>here</p>" in told and "https" not in told
-
-
 def test_the_grid_of_the_pictures(monkeypatch):
-    from spinet_tf import report_pictures
-
     monkeypatch.setattr(report_pictures, "slice_viewer", lambda *given: given)
     monkeypatch.setattr(report_pictures, "picture", lambda figure, _: figure)
     monkeypatch.setattr(report_pictures, "unroll_planes", lambda *given: given)
@@ -162,8 +130,6 @@ def test_the_grid_of_the_pictures(monkeypatch):
     ],
 )
 def test_viewers_of_anisotropic_volumes_stay_small(size, edges, steps):
-    from spinet_tf.slice_viewer import MOST_CUBES, steps_shown
-
     found = steps_shown(size, np.diag([*edges, 1.0]))
     assert tuple(found) == steps
     if len(set(edges)) > 1:
@@ -172,8 +138,6 @@ def test_viewers_of_anisotropic_volumes_stay_small(size, edges, steps):
 
 
 def test_the_box_around_an_oblique_volume_counts():
-    from spinet_tf.slice_viewer import steps_shown
-
     cosine, sine = np.cos(0.5), np.sin(0.5)
     about_x = [[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]]
     turned = np.eye(4)
@@ -186,32 +150,35 @@ def test_the_box_around_an_oblique_volume_counts():
 def test_what_a_viewer_is_given(monkeypatch):
     import nilearn.plotting
 
-    from spinet_tf import slice_viewer as module
-
     given = {}
 
     def view_img(image, **options):
-        given.update(options, image=image)
-        return SimpleNamespace(html="<p>viewer</p>")
+        given.update(options, affine=image.affine, data=image.get_fdata())
+        return SimpleNamespace(html='<link rel="icon" href="https://x"><p>here</p>')
+
+    def steps(size, affine_given):
+        assert (size, affine_given is affine) == (data.shape, True)
+        return np.array([2, 1, 1])
 
     monkeypatch.setattr(nilearn.plotting, "view_img", view_img)
-    monkeypatch.setattr(module, "steps_shown", lambda *_: np.array([2, 1, 1]))
-    data = np.arange(60.0).reshape(5, 4, 3)
+    monkeypatch.setattr(slice_viewer, "steps_shown", steps)
+    data = np.arange(60.0).reshape(5, 4, 3) / 8
     affine = np.diag([0.5, 1.0, 3.0, 1.0])
     affine[:3, 3] = 7, 8, 9
-    module.slice_viewer("map", data, affine, (2, 1, 1), 0.1)
-    np.testing.assert_array_equal(given["image"].get_fdata(), data[::2])
+    element = slice_viewer.slice_viewer("map", data, affine, (2, 1, 1), 0.1)
+    np.testing.assert_array_equal(given["data"], data[::2])
     expected = np.diag([1.0, 1.0, 3.0, 1.0])
     expected[:3, 3] = 7, 8, 9
-    np.testing.assert_array_equal(given["image"].affine, expected)
+    np.testing.assert_array_equal(given["affine"], expected)
     assert given["cut_coords"] == (8.0, 9.0, 12.0)
     assert (given["resampling_interpolation"], given["vmax"]) == ("nearest", 0.1)
+    assert (given["threshold"], given["bg_img"]) == (None, None)
+    told = html.unescape(ElementTree.tostring(element).decode())
+    assert "<p>here</p>" in told and "https" not in told
 
 
 @pytest.mark.parametrize("count", [1, 11])
 def test_a_legend_is_below_its_histogram(count):
-    from spinet_tf.report_figures import histogram
-
     name = "sub-01_ses-baseline_acq-highres_run-01_desc-spinetlearnedp_Chimap"
     chi = np.random.default_rng(0).standard_normal((4, 4, 4))
     maps = {f"{name}{number}": chi for number in range(count)}
