@@ -4,15 +4,13 @@ import subprocess
 import sys
 
 import pytest
+from absl import flags
 
+from spinet_cli.flagfiles import expand_flagfiles
 from tests.conftest import ROOT
 
 
 def test_which_flagfiles_can_be_read(tmp_path, monkeypatch):
-    from absl import flags
-
-    from spinet_cli.flagfiles import expand_flagfiles
-
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "a.flags").write_text("--mask=m\n#--flagfile=none\n // --flagfile=no\n")
     assert expand_flagfiles(["--flagfile=~/a.flags"]) == ["--mask=m"]
@@ -32,8 +30,6 @@ def test_which_flagfiles_can_be_read(tmp_path, monkeypatch):
 
 
 def test_flagfiles_are_put_in_their_place(tmp_path):
-    from spinet_cli.flagfiles import expand_flagfiles
-
     inner, outer = tmp_path / "inner.flags", tmp_path / "outer.flags"
     inner.write_bytes("\ufeff# Windows' editors\r\n--mask=a b\u2028c\r\n\r\n".encode())
     outer.write_text(f"\ufeff--first=1\n--flagfile={inner}\n--third=3\n", "utf-8")

@@ -3,11 +3,12 @@
 import argparse
 from types import SimpleNamespace
 
+from spinet_cli import provenance
+from spinet_cli.arguments import build_parser
+from spinet_tf import __version__
+
 
 def test_where_a_report_comes_from(tmp_path, monkeypatch):
-    from spinet_cli import provenance
-    from spinet_tf import __version__
-
     monkeypatch.setattr(provenance, "table", lambda rows, *_, **__: list(rows))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.nii").write_text("four")
@@ -29,9 +30,6 @@ def test_where_a_report_comes_from(tmp_path, monkeypatch):
 
 
 def test_only_flags_that_bids_has_are_told(monkeypatch):
-    from spinet_cli import provenance
-    from spinet_cli.arguments import build_parser
-
     monkeypatch.setattr(provenance, "table", lambda rows, *_, **__: dict(rows))
     parser = build_parser(argparse.ArgumentParser)
     words = ["bids", "in", "out", "participant", "--participant-label", "1", "2"]

@@ -1,19 +1,20 @@
 """The flags of `spinet-qsm serve`."""
 
+import argparse
 import socket
 from types import SimpleNamespace
 
 import pytest
 
+from spinet_cli import serve
+from spinet_cli.arguments import build_parser
+from spinet_cli.main import main
 from spinet_tf.errors import InputError
 from spinet_tf.serving.server import Limits
+from tests.command_line import run_words
 
 
 def test_defaults_of_serve():
-    import argparse
-
-    from spinet_cli.arguments import build_parser
-
     parser = build_parser(argparse.ArgumentParser)
     flags = parser.parse_args(["serve", "--model-dir=x"])
     assert (flags.host, flags.port) == ("127.0.0.1", 8500)
@@ -27,16 +28,12 @@ def test_defaults_of_serve():
 
 
 def test_help_tells_the_largest_message_there_is(capsys):
-    from spinet_cli.main import main
-
     assert main(["serve", "--help"]) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "MB of a request, up to 2047; larger ones are refused; default 288" in told
 
 
 def test_one_address_of_a_host_is_enough(monkeypatch):
-    from spinet_cli import serve
-
     def addresses(*hosts):
         found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (h, 0)) for h in hosts]
         monkeypatch.setattr(serve.socket, "getaddrinfo", lambda *_, **__: found)
@@ -49,9 +46,6 @@ def test_one_address_of_a_host_is_enough(monkeypatch):
 
 
 def test_flags_of_serve_reach_the_server(monkeypatch):
-    from spinet_cli import serve
-    from tests.command_line import run_words
-
     monkeypatch.setattr(serve, "ModelStore", lambda _: SimpleNamespace(current=None))
     monkeypatch.setattr(serve, "_check_free", lambda *_: None)
     monkeypatch.setattr(serve.signal, "signal", lambda *_: None)
