@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from spinet_tf.bids_files import DESCRIPTION, find_files
 from spinet_tf.errors import InputError
-from spinet_tf.field_sidecar import DIRECTION_KEYS, read_json_object
+from spinet_tf.field_sidecar import DIRECTION_KEYS, read_metadata
 from spinet_tf.nifti import NIFTI_SUFFIXES
 
 MAP_ENTITIES = (
@@ -187,7 +187,7 @@ class BidsTree:
         """
         content, sidecars = {}, self.sidecars_of(image)
         for path in sidecars:
-            nearer = read_json_object(path)
+            nearer = read_metadata(path)
             if not nearer.keys().isdisjoint(DIRECTION_KEYS):  # by either name
                 content = {k: v for k, v in content.items() if k not in DIRECTION_KEYS}
             content |= nearer

@@ -50,6 +50,22 @@ def read_json_object(path: Path) -> dict:
     return content
 
 
+def read_metadata(path: Path) -> dict:
+    """What a sidecar says; null, which some programs write for unknown, is nothing.
+
+    Args:
+        path: JSON file.
+
+    Returns:
+        Its keys that have a value.
+
+    Raises:
+        InputError: as `read_json_object`.
+    """
+    content = read_json_object(path)
+    return {key: value for key, value in content.items() if value is not None}
+
+
 def parse_sidecar(content: dict, path: Path, default: FieldUnits = PPM) -> FieldSidecar:
     """What the metadata of a local field say.
 

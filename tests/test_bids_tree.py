@@ -82,6 +82,17 @@ def test_the_nearest_direction_goes_first_by_either_name(tmp_path):
     assert tree.metadata(field)[0] == {"B0_dir": [0, 1, 0], "Units": "Hz"}
 
 
+def test_null_says_as_little_as_nothing(tmp_path):
+    """Some programs write it for what they do not know."""
+    near = "sub-1__anat__sub-1_localfield"
+    null = {"Units": None, "B0Direction": None, "B0_dir": None, "EchoTime": None}
+    for name, above in (("a", {}), ("b", {"Units": "Hz", "B0_dir": [0, 1, 0]})):
+        sidecars = {"localfield": above, near: null}
+        tree = tree_of(tmp_path / name, "sub-1/anat/sub-1_localfield.nii", **sidecars)
+        (field,) = tree.local_fields
+        assert tree.metadata(field)[0] == above
+
+
 @pytest.mark.parametrize(("described", "units"), [(True, "ppm"), (False, "Hz")])
 def test_a_dataset_inherits_nothing_of_the_one_it_lies_in(tmp_path, described, units):
     sidecars = {

@@ -9,7 +9,7 @@ from spinet_tf.errors import InputError
 from spinet_tf.field_sidecar import (
     DIRECTION_KEYS,
     parse_sidecar,
-    read_json_object,
+    read_metadata,
 )
 from spinet_tf.nifti import read_mask, read_volume
 
@@ -82,7 +82,7 @@ class NiftiScan:
         telling = [
             path
             for path in self.tree.sidecars_of(self.field)
-            if not read_json_object(path).keys().isdisjoint(DIRECTION_KEYS)
+            if not read_metadata(path).keys().isdisjoint(DIRECTION_KEYS)
         ]
         return bool(telling) and not any(
             telling[-1] in self.tree.sidecars_of(other) for other in others

@@ -125,6 +125,10 @@ def test_fields_on_one_map_need_their_b0_directions(folder):
     (files / "sub-01_run-2_desc-local_fieldmap.json").unlink()
     (line,) = refused(folder)
     assert "sub-01_run-2_desc-local_fieldmap.nii.gz: expected B0Direction" in line
+    null = '{"B0Direction": null}'
+    (files / "sub-01_run-2_desc-local_fieldmap.json").write_text(null)
+    (line,) = refused(folder)
+    assert "sub-01_run-2_desc-local_fieldmap.json: expected B0Direction in" in line
 
 
 def test_a_direction_of_all_is_none_of_each(folder):
