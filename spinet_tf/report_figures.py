@@ -10,6 +10,8 @@ HISTOGRAM_INCHES = 2.7
 LINE_INCHES = 0.22  # of the legend
 LETTERS = 60  # in one
 BINS = 100
+COLOURS = 10  # of matplotlib, which then begins again
+STYLES = ("-", "--", ":", "-.")
 
 
 def unroll_planes(maps, mask, voxel_size, window, sides):
@@ -63,7 +65,8 @@ def histogram(maps, mask):
     axes = figure.subplots()
     for number, values in enumerate(inside.values()):
         edges = np.linspace(low, high, BINS + 1) if high > low else BINS
-        axes.hist(values, edges, histtype="step", label=str(number))
+        style = STYLES[number // COLOURS % len(STYLES)]
+        axes.hist(values, edges, histtype="step", label=str(number), linestyle=style)
     axes.set(xlabel="susceptibility [ppm]", ylabel="voxels")
     legend = axes.legend(
         loc="center",

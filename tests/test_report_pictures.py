@@ -100,6 +100,16 @@ def test_a_histogram_is_of_the_voxels_inside(monkeypatch):
     assert f"map {values.mean():.4f} ± {values.std():.4f} ppm" in words
 
 
+def test_no_two_lines_of_a_histogram_look_alike():
+    from spinet_tf.report_figures import histogram
+
+    chi = np.random.default_rng(0).standard_normal((4, 4, 4))
+    maps = {f"{number}": chi for number in range(25)}
+    (axes,) = histogram(maps, np.ones(chi.shape)).axes
+    looks = {(line.get_edgecolor(), line.get_linestyle()) for line in axes.patches}
+    assert len(looks) == len(maps)
+
+
 def test_the_grid_of_the_pictures(monkeypatch):
     monkeypatch.setattr(report_pictures, "slice_viewer", lambda *given: given)
     monkeypatch.setattr(report_pictures, "picture", lambda figure, _: figure)
