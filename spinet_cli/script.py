@@ -81,8 +81,7 @@ def _run(run):
         sys.exit(INTERRUPTED)
     reason = why_output_fails()
     if reason is not None:
-        give_up_output()
-        _stop(f"standard output: cannot be written, {reason}", BAD_INPUT)
+        _stop_without_output(reason)
 
 
 def _run_and_tell(run):
@@ -97,7 +96,11 @@ def _run_and_tell(run):
     except BrokenPipeError:  # is an OSError, too
         raise
     except OSError as error:
-        _stop(error, BAD_INPUT)
+        # Of a file there is a name. What failed without a buffer is gone from it.
+        reason = why_output_fails("" if error.filename else "\n")
+        if reason is None:
+            _stop(error, BAD_INPUT)
+        _stop_without_output(reason)
     except MemoryError:
         _stop(OUT_OF_MEMORY, BAD_INPUT)
     except FloatingPointError as error:
@@ -152,6 +155,11 @@ def _damage(error):
         return None
     lines = error.message.split("\n")
     return next((line for line in lines if re.search(DAMAGE, line)), None)
+
+
+def _stop_without_output(reason):
+    give_up_output()
+    _stop(f"standard output: cannot be written, {reason}", BAD_INPUT)
 
 
 def _stop(message, exit_code, others=()):

@@ -197,12 +197,13 @@ def test_an_error_that_nobody_expects_is_not_hidden():
         failing(tf.errors.NotFoundError(None, None, "No algorithm"))
 
 
-def test_a_full_disk_behind_the_output():
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_behind_the_output(unbuffered):
     code = (
         "from spinet_cli.script import run_script;"
         "run_script(lambda: None, lambda _: print('x'))"
     )
-    environment = {**os.environ, "PYTHONUNBUFFERED": ""}
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     with open("/dev/full", "w") as full:
         result = run_process("-c", code, env=environment, stdout=full)
     message = "error: standard output: cannot be written, No space left on device\n"
