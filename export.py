@@ -73,6 +73,7 @@ def run(options):
     Raises:
         InputError: a flag or file that cannot be used, or a folder not written to.
     """
+    from spinet_tf.atomic_write import made_folder
     from spinet_tf.errors import InputError
     from spinet_tf.model_files import load_model
     from spinet_tf.pretrained import PRETRAINED
@@ -86,28 +87,17 @@ def run(options):
         raise InputError("--sizes: expected at least one matrix size")
     model = load_model(path)
     files = []
-    if options.format in ("tflite", "all"):
-        files = export_tflite(model, _tflite_folder(options), sizes, options.weights)
-    if options.format == "tflite":
-        return files
-    # Last: from then on a server may take it, and what fails later would be too late.
-    version = export_saved_model(
-        model, options.output_dir, options.precision, options.max_voxels, notes
-    )
+    with made_folder(options.output_dir, parents=True) as folder:
+        if options.format in ("tflite", "all"):
+            files = export_tflite(model, folder / "tflite", sizes, options.weights)
+        if options.format == "tflite":
+            return files
+        # Last: from then on a server may take it, and what fails later would be too
+        # late.
+        version = export_saved_model(
+            model, folder, options.precision, options.max_voxels, notes
+        )
     return [version, *files]
-
-
-def _tflite_folder(options):
-    """The folder, whose parent is made: `export_tflite` makes no more than one."""
-    from spinet_tf.errors import InputError
-
-    folder = Path(options.output_dir, "tflite")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = f"cannot be made, {error.strerror}"
-        raise InputError(f"{options.output_dir}: {reason}") from error
-    return folder
 
 
 def _matrix_size(text):

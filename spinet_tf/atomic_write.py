@@ -65,11 +65,13 @@ def atomic_paths(paths: Iterable[str | os.PathLike]) -> Iterator[list[Path]]:
 
 
 @contextlib.contextmanager
-def made_folder(path: str | os.PathLike) -> Iterator[Path]:
+def made_folder(path: str | os.PathLike, parents: bool = False) -> Iterator[Path]:
     """Folder that is there for the block, and gone again if it was new and that fails.
 
     Args:
         path: folder in an existing folder.
+        parents: whether folders above it are made too, and removed likewise. Defaults
+            to False.
 
     Yields:
         `path`.
@@ -78,17 +80,17 @@ def made_folder(path: str | os.PathLike) -> Iterator[Path]:
         InputError: if it cannot be made.
     """
     path = Path(path)
-    is_new = not os.path.isdir(path)
+    new = [folder for folder in (path, *path.parents) if not os.path.isdir(folder)]
     try:
-        path.mkdir(exist_ok=True)
+        path.mkdir(parents=parents, exist_ok=True)
     except OSError as error:
         raise InputError(f"{path}: cannot be made, {error.strerror}") from error
     try:
         yield path
     except BaseException:
-        if is_new:
-            with contextlib.suppress(OSError):
-                path.rmdir()
+        with contextlib.suppress(OSError):
+            for folder in new:  # from the innermost on
+                folder.rmdir()
         raise
 
 

@@ -1,5 +1,6 @@
 """`export.py` as its user runs it."""
 
+import errno
 import functools
 import os
 import re
@@ -86,6 +87,20 @@ def test_no_version_is_published_when_the_other_format_fails(model_path, tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["tflite"]
 
 
+@pytest.mark.parametrize("format_", ["saved_model", "tflite"])
+def test_a_failure_leaves_no_folder(model_path, tmp_path, monkeypatch, format_):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(f"spinet_tf.serving.{format_}.write_graph", fail)
+    folder = tmp_path / "new" / "served"
+    words = (f"--model={model_path}", f"--output_dir={folder}", f"--format={format_}")
+    result = run_export(*words)
+    assert (result.exit_code, result.out) == (2, "")
+    assert "cannot be written, No space left on device" in result.err
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -106,7 +121,7 @@ def test_no_version_is_published_when_the_other_format_fails(model_path, tmp_pat
             "x: cannot be made",
         ),
         (["--output_dir=x", "--max_voxels=0"], "max_voxels"),
-        (["--output_dir=/dev/null/x"], "/dev/null/x: cannot be written"),
+        (["--output_dir=/dev/null/x"], "/dev/null/x: cannot be made"),
         (["--output_dir=x", "--notes=missing.md"], "missing.md"),
         (["--output_dir=x", "--format=all", "--sizes=64"], "64x64x64"),
         (["--output_dir=/dev/null", "--format=tflite"], "/dev/null"),

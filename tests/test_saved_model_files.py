@@ -77,7 +77,7 @@ def test_failed_export_leaves_nothing(error, exported, tmp_path, monkeypatch):
     message = f"{folder}: cannot be written, No space left on device"
     with pytest.raises(InputError, match=f"^{message}$"):
         export_saved_model(exported[0], folder)
-    assert not list((tmp_path / "served").iterdir())
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_lies_beside_the_graph(exported):

@@ -9,7 +9,7 @@ from pathlib import Path
 import tensorflow as tf
 from keras.export import ExportArchive
 
-from spinet_tf.atomic_write import why_not_written, write_json
+from spinet_tf.atomic_write import made_folder, why_not_written, write_json
 from spinet_tf.copies import folded
 from spinet_tf.errors import InputError
 from spinet_tf.serving.model_card import model_card, model_facts
@@ -53,21 +53,23 @@ def export_saved_model(
     network = folded(model, precision)
     facts = model_facts(model, precision, max_voxels)
     output_dir = Path(output_dir)
-    with told_of(output_dir):
-        output_dir.mkdir(parents=True, exist_ok=True)
+    with (
+        made_folder(output_dir, parents=True),
+        told_of(output_dir),
         # TF-Serving passes over what is not a number.
-        with tempfile.TemporaryDirectory(
+        tempfile.TemporaryDirectory(
             prefix=".export-", dir=output_dir, ignore_cleanup_errors=True
-        ) as temporary:
-            version = Path(temporary) / "version"
-            version.mkdir()  # as the umask has it; what it is in is ours alone
-            endpoints = signatures(network, max_voxels)
-            write_graph(network, endpoints, version)
-            write_warmup_requests(version, max_voxels)
-            write_json(version / "spinet_qsm.json", facts)
-            (version / "README.md").write_text(model_card(facts, notes), "utf-8")
-            shutil.copyfile(LICENCE, version / "LICENSE")
-            return _publish(version, output_dir)
+        ) as temporary,
+    ):
+        version = Path(temporary) / "version"
+        version.mkdir()  # as the umask has it; what it is in is ours alone
+        endpoints = signatures(network, max_voxels)
+        write_graph(network, endpoints, version)
+        write_warmup_requests(version, max_voxels)
+        write_json(version / "spinet_qsm.json", facts)
+        (version / "README.md").write_text(model_card(facts, notes), "utf-8")
+        shutil.copyfile(LICENCE, version / "LICENSE")
+        return _publish(version, output_dir)
 
 
 @contextlib.contextmanager
