@@ -54,6 +54,8 @@ def main(argv=None):
             # Ours are for the user, those of the libraries are not.
             warnings.simplefilter("ignore")
             warnings.filterwarnings("always", category=UserWarning, module="spinet_")
+            # A letter that the font of the pictures has not is a box in them.
+            warnings.filterwarnings("ignore", r"Glyph \d")
             warnings.showwarning = _show_warning
             exit_code = _run(argv)
         if sys.stdout is not None:  # where it is closed

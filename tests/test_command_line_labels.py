@@ -18,3 +18,11 @@ def test_labels_of_another_atlas_are_told(scan, tmp_path):
     segmentation = write(tmp_path / "aseg.nii", labels)
     told = "aseg.nii: has labels that the QSM challenges have not, such as 24"
     assert told in evaluate(scan, segmentation=segmentation).err
+
+
+def test_labels_of_letters_that_no_font_has(scan, tmp_path):
+    result = evaluate(
+        scan, label="方法", report=tmp_path / "a.html", output_dir=tmp_path
+    )
+    assert result.err == ""
+    assert "Glyph" not in (tmp_path / "a.html").read_text()
