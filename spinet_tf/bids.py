@@ -5,7 +5,7 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
-from spinet_tf.bids_files import DESCRIPTION, find_files
+from spinet_tf.bids_files import DESCRIPTION, find_files, not_taken
 from spinet_tf.errors import InputError
 from spinet_tf.field_sidecar import DIRECTION_KEYS, read_metadata
 from spinet_tf.nifti import NIFTI_SUFFIXES
@@ -81,8 +81,8 @@ class BidsTree:
 
     def __init__(self, folder: str | Path):
         self.folder = Path(os.path.realpath(folder))
-        paths, folders = find_files(self.folder)
-        files = list(filter(None, map(_parse, paths)))
+        self._paths, folders = find_files(self.folder)
+        files = list(filter(None, map(_parse, self._paths)))
         self._images = [
             file
             for file in files
@@ -137,9 +137,8 @@ class BidsTree:
     ) -> Path:
         """What belongs best to a local field.
 
-        It has no entity, but for `desc`, that the field has not. One in the folder of
-        the field goes before others, and then one with more entities, and one with a
-        `desc`.
+        It has no entity, but for `desc`, that the field has not. One in the field's
+        folder goes before others, then one with more entities, then one with a `desc`.
 
         Args:
             field: one of `local_fields`.
@@ -159,9 +158,11 @@ class BidsTree:
 
         candidates = [image for image in candidates if image.belongs_to(field)]
         if not candidates:
+            kind = expected.split("_")[-1]
             raise InputError(
-                f"no {expected.split('_')[-1]} for {self.name(field.path)}, expected"
-                f" such as {field.scan_name}_{expected}.nii.gz"
+                f"no {kind} for {self.name(field.path)}, expected such as"
+                f" {field.scan_name}_{expected}.nii.gz"
+                + not_taken(kind, field.entities["sub"], self._paths)
             )
         best = max(map(merit, candidates))
         paths = [image.path for image in candidates if merit(image) == best]

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from spinet_tf.errors import InputError
 from spinet_tf.field_sidecar import read_json_object
+from spinet_tf.nifti import NIFTI_SUFFIXES
 
 DESCRIPTION = "dataset_description.json"
+LISTED = 3
 
 
 def find_files(folder: Path) -> tuple[list[Path], set[tuple[str, str]]]:
@@ -55,6 +57,27 @@ def find_files(folder: Path) -> tuple[list[Path], set[tuple[str, str]]]:
         ) from error
     sessions = set(map(_session, folders)) - {None}
     return paths, sessions
+
+
+def not_taken(kind: str, subject: str, paths: list[Path]) -> str:
+    """Tell of a subject's images that may have been meant, for a message.
+
+    Args:
+        kind: what is missing, such as "mask".
+        subject: label of the subject.
+        paths: files of the dataset.
+
+    Returns:
+        Up to three names of those that have `kind` in theirs, or nothing.
+    """
+    names = sorted(
+        path.name
+        for path in paths
+        if kind.lower() in path.name.lower()
+        and path.name.endswith(NIFTI_SUFFIXES)
+        and f"sub-{subject}" in (path.name.split("_")[0], *path.parent.parts)
+    )
+    return f"; not taken: {', '.join(names[:LISTED])}" if names else ""
 
 
 def _session(folder: Path) -> tuple[str, str] | None:

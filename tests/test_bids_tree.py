@@ -53,6 +53,29 @@ def test_which_mask_goes_first(tmp_path, masks, first):
     assert tree.mask_of(field) == tree.folder / masks[first]
 
 
+@pytest.mark.parametrize(
+    ("masks", "told"),
+    [
+        (["sub-1/sub-1_run-1_echo-1_mask.nii"], ": sub-1_run-1_echo-1_mask.nii"),
+        (["sub-1/sub-1_brain_mask.nii"], ": sub-1_brain_mask.nii"),
+        (["sub-1/Mask.nii.gz"], ": Mask.nii.gz"),
+        (
+            [f"sub-1_mask_{letter}.nii" for letter in "dbca"],
+            ": sub-1_mask_a.nii, sub-1_mask_b.nii, sub-1_mask_c.nii",
+        ),
+        (["sub-2/sub-2_mask.nii", "sub-1/sub-1_mask.json", "sub-10_mask.nii"], ""),
+    ],
+)
+def test_masks_that_are_not_taken_are_named(tmp_path, masks, told):
+    from spinet_tf.errors import InputError
+
+    tree = tree_of(tmp_path, "sub-1/sub-1_run-1_localfield.nii", *masks)
+    (field,) = tree.local_fields
+    with pytest.raises(InputError) as caught:
+        tree.mask_of(field)
+    assert str(caught.value).partition("; not taken")[2] == told
+
+
 def test_which_sidecar_goes_first(tmp_path):
     tree = tree_of(
         tmp_path,
