@@ -62,14 +62,14 @@ class ConsistentSusceptibility(NamedTuple):
         relative_residual: float `(batch,)`, of the last step's solve.
         trust: float `(batch, x, y, z, 1)`, T for what follows: what was given, or the
             mask, where the layer does not look for outliers; without a mask what was
-            given.
+            given, or 1.
     """
 
     susceptibility: tf.Tensor
     weights: tf.Tensor
     iterations: tf.Tensor
     relative_residual: tf.Tensor
-    trust: tf.Tensor | None
+    trust: tf.Tensor
 
 
 @keras.saving.register_keras_serializable(package="spinet_tf")
@@ -160,6 +160,8 @@ class DataConsistency(keras.layers.Layer):
         explained = Filtered(denoised, transformed(denoised), -normal)
         if mask is None:
             field = Filtered(local_field, transformed(local_field), kernel)
+            if trust is None:  # Keras wants tensors
+                trust = tf.ones_like(local_field[..., :1])
         else:
             trust = mask if trust is None else trust
             sources = mask if sources is None else sources

@@ -194,6 +194,19 @@ def test_a_mask_of_ones_changes_nothing():
     np.testing.assert_array_equal(*(r.susceptibility for r in results))
 
 
+def test_layers_make_a_functional_model():
+    field, kernel, chi, denoised = layer_inputs(np.float32)
+    layer = DataConsistency()
+    inputs = [keras.Input(x.shape[1:]) for x in (field, kernel, chi, denoised)]
+    model = keras.Model(inputs, layer(*inputs))
+    found, expected = (
+        model([field, kernel, chi, denoised]),
+        layer(field, kernel, chi, denoised),
+    )
+    np.testing.assert_array_equal(found.susceptibility, expected.susceptibility)
+    np.testing.assert_array_equal(found.trust, np.ones((*field.shape[:4], 1)))
+
+
 def test_p_of_two_with_an_emphasis_has_a_closed_form():
     field, kernel, chi, denoised = layer_inputs()
     emphasis = random_emphasis(field.shape[1:4])
