@@ -121,7 +121,7 @@ def white_noise(local_field, mask, voxel_size, b0_direction):
     geometry = voxel_size, normalise_b0_direction(b0_direction)
     kernel = dipole_kernel(mask.shape, *(np.float32([each]) for each in geometry))
     window = tf.constant(np.float32(mask)[np.newaxis, ..., np.newaxis])
-    field = np.where(mask != 0, local_field, 0)
+    field = np.where(mask != 0, local_field, 0).astype(np.float32)
     usual = median_filter(field, 3)
     apart = field - usual
     inside = apart[mask != 0]

@@ -127,6 +127,19 @@ def test_other_voxels_are_left_as_they_are():
     assert all(a is b for a, b in zip(given, scan, strict=True))
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.longdouble])
+def test_fields_of_any_float_will_do(dtype):
+    rng = np.random.default_rng(0)
+    field = rng.standard_normal((4, 4, 4)).astype(np.float16)
+    scan = np.ones(field.shape), (1, 1, 3), B0
+    solve = functools.partial(reconstruct_classical, tikhonov)
+    found, expected = (
+        reconstruct_thin(solve, field.astype(kind), *scan).susceptibility
+        for kind in (dtype, np.float32)
+    )
+    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+
+
 def test_what_is_no_scan_is_refused_first():
     field = np.zeros((4, 4, 4))
     for changed in ((field[0], field), (field, field[:2]), (field + 1j, field)):
