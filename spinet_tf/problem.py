@@ -1,5 +1,6 @@
 """What the unrolls are given, and what each of them gives."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -60,8 +61,14 @@ def make_problem(inputs, dipole, channels, fill_outside):
         `Problem`.
 
     Raises:
-        ValueError: an input is missing, complex, or of a shape that does not fit.
+        ValueError: no dict, or an input is missing, complex, or of a shape that does
+            not fit.
     """
+    if not isinstance(inputs, Mapping):
+        raise ValueError(
+            f"inputs: expected a dict of {', '.join(INPUTS)}. "
+            f"Received: {type(inputs).__name__}"
+        )
     missing = [name for name in INPUTS if name not in inputs]
     if missing:
         raise ValueError(f"inputs: missing {', '.join(missing)}. Received: {[*inputs]}")

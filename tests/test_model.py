@@ -214,6 +214,11 @@ def test_a_missing_input_is_named():
         small_model()(inputs)
 
 
+def test_a_field_alone_is_not_enough():
+    with pytest.raises(ValueError, match="inputs: expected a dict of local_field, ma"):
+        small_model()(scan()["local_field"])
+
+
 def test_complex_fields_are_refused():
     inputs = scan()
     inputs["local_field"] = inputs["local_field"] + 1j
