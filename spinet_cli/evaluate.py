@@ -14,7 +14,12 @@ from spinet_cli.outputs import check_outputs
 from spinet_cli.provenance import check_report_path, provenance, recorded_warnings
 from spinet_tf.atomic_write import atomic_paths, made_folder, write_json
 from spinet_tf.errors import InputError
-from spinet_tf.evaluate import evaluate, format_table, write_side_by_side
+from spinet_tf.evaluate import (
+    LABEL_ROUNDING,
+    evaluate,
+    format_table,
+    write_side_by_side,
+)
 from spinet_tf.evaluation_report import evaluation_sections
 from spinet_tf.metrics_regions import REGION_NAMES
 from spinet_tf.nifti import read_mask, read_volume
@@ -23,7 +28,6 @@ from spinet_tf.page import write_page
 from spinet_tf.report import warning_elements
 from spinet_tf.volume import check_field, check_same_grids, most_placed
 
-LABEL_ROUNDING = 1e-3
 LARGEST_LABEL = 2**24  # Beyond it float32 has gaps.
 
 

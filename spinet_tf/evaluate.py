@@ -17,6 +17,9 @@ from spinet_tf.scan_geometry import check_voxel_size
 from spinet_tf.side_by_side import draw_maps
 from spinet_tf.text_table import align
 
+LABEL_ROUNDING = 1e-3
+"""How far from an integer a label may be, as a file's slope makes it."""
+
 # Name, what a table calls it, whether less or more is better, and decimals.
 TABLES = {
     "release": (
@@ -69,7 +72,8 @@ def evaluate(reconstruction, reference, mask, segmentation=None):
 
     Raises:
         InputError: if shapes differ, the mask is empty, the reference is zero
-            everywhere or not finite somewhere in the mask, or one of them is complex.
+            everywhere or not finite somewhere in the mask, a label in the mask is no
+            integer, or one of them is not of real numbers.
     """
     reconstruction, reference, mask = map(np.asarray, (reconstruction, reference, mask))
     _check(reconstruction, reference, mask, segmentation)
@@ -208,10 +212,15 @@ def _check(reconstruction, reference, mask, segmentation=None):
                 f"got {np.shape(volume)}"
             )
     for name, volume in {"reconstruction": reconstruction, **others}.items():
-        if np.iscomplexobj(volume):
-            raise InputError(f"{name}: expected real numbers, got complex ones")
-    if segmentation is not None and not np.isfinite(segmentation)[mask > 0].all():
-        raise InputError("segmentation: expected finite integers in the mask")
+        dtype = np.asarray(volume).dtype
+        if dtype.kind not in "biuf":
+            raise InputError(f"{name}: expected real numbers, got {dtype}")
+    if segmentation is not None:
+        labels = np.asarray(segmentation)[mask > 0]
+        if not np.isfinite(labels).all() or np.any(
+            abs(labels - np.rint(labels)) > LABEL_ROUNDING
+        ):
+            raise InputError("segmentation: expected finite integers in the mask")
     inside = reference[mask > 0]
     if inside.size == 0:
         raise InputError("mask: expected a brain, got no voxel above 0")

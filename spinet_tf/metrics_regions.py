@@ -54,7 +54,7 @@ def region_errors(reconstruction, reference, mask, segmentation):
     """
     mask = np.asarray(mask) > 0
     reconstruction, reference = inside_mask(reconstruction, reference, mask)
-    labels = np.where(mask, np.rint(segmentation).astype(int), 0)
+    labels = np.rint(np.where(mask, segmentation, 0)).astype(int)
 
     def detrended_nrmse(region):
         return demeaned_nrmse(reconstruction[region], reference[region])[1]
@@ -88,7 +88,7 @@ def region_statistics(reconstruction, reference, mask, segmentation):
     """
     mask = np.asarray(mask) > 0
     reconstruction, reference = inside_mask(reconstruction, reference, mask)
-    labels = np.where(mask, np.rint(segmentation).astype(int), 0)
+    labels = np.rint(np.where(mask, segmentation, 0)).astype(int)
     regions = []
     for label in np.unique(labels[labels != 0]).tolist():
         region = labels == label

@@ -177,6 +177,28 @@ def test_complex_maps_and_labels_that_are_none(head, reconstruction):
     others = head.susceptibility, head.mask
     with pytest.raises(InputError, match="reconstruction: .* real"):
         evaluate(reconstruction + 1j, *others)
-    labels = np.where(head.mask > 0, np.nan, 0)
-    with pytest.raises(InputError, match="segmentation: .* finite"):
-        evaluate(reconstruction, *others, labels)
+    for label in (np.nan, np.inf, 1.5):
+        labels = np.where(head.mask > 0, label, 0)
+        with pytest.raises(InputError, match="segmentation: .* finite integers"):
+            evaluate(reconstruction, *others, labels)
+
+
+@pytest.mark.parametrize("name", ["reconstruction", "reference", "mask", "labels"])
+@pytest.mark.parametrize("kind", [str, object])
+def test_what_holds_no_numbers(head, reconstruction, name, kind):
+    given = {
+        "reconstruction": reconstruction,
+        "reference": head.susceptibility,
+        "mask": head.mask,
+        "labels": head.segmentation,
+    }
+    given[name] = given[name].astype(kind)
+    with pytest.raises(InputError, match="expected real numbers"):
+        evaluate(*given.values())
+
+
+@pytest.mark.filterwarnings("error")
+def test_labels_outside_the_mask_do_not_count(head, reconstruction, result):
+    labels = np.where(head.mask > 0, head.segmentation, np.nan)
+    others = head.susceptibility, head.mask
+    assert evaluate(reconstruction, *others, labels)["regions"] == result["regions"]
