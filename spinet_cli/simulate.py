@@ -7,11 +7,8 @@ from spinet_cli.outputs import check_outputs
 from spinet_tf.errors import InputError
 from spinet_tf.nifti import check_output_path, read_mask, read_volume, write_volume
 from spinet_tf.orientation import CanonicalAxes
-from spinet_tf.simulate import simulate_field
+from spinet_tf.simulate import LARGEST_NOISE, simulate_field
 from spinet_tf.volume import check_field, check_same_grid
-
-LARGEST_NOISE = 1000.0
-"""In ppm; fields are a thousand times smaller than it."""
 
 
 def run(arguments):

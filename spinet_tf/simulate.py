@@ -11,6 +11,8 @@ from spinet_tf.reconstruction_memory import format_size
 from spinet_tf.scan_geometry import check_scan, check_sources
 
 BYTES_PER_VOXEL = 50  # measured
+LARGEST_NOISE = 1000.0
+"""In ppm; fields are a thousand times smaller than it."""
 
 
 def simulate_field(susceptibility, mask, voxel_size, b0_direction, noise=0.0, seed=0):
@@ -24,7 +26,8 @@ def simulate_field(susceptibility, mask, voxel_size, b0_direction, noise=0.0, se
         mask: `(x, y, z)`, 0 or 1; the field is zero outside.
         voxel_size: three floats [mm].
         b0_direction: three floats, in voxel axes.
-        noise: float >= 0 [ppm], standard deviation of Gaussian noise. Defaults to 0.
+        noise: float from 0 to 1000 [ppm], standard deviation of Gaussian noise.
+            Defaults to 0.
         seed: int >= 0, of the noise. Defaults to 0.
 
     Returns:
@@ -35,8 +38,8 @@ def simulate_field(susceptibility, mask, voxel_size, b0_direction, noise=0.0, se
             or the field is not finite.
     """
     check_scan(susceptibility, mask, voxel_size, b0_direction, "susceptibility")
-    if not 0 <= noise < math.inf:
-        raise InputError(f"noise: expected a finite number >= 0, got {noise}")
+    if not 0 <= noise <= LARGEST_NOISE:
+        raise InputError(f"noise: expected 0 to {LARGEST_NOISE:g} ppm, got {noise}")
     if not isinstance(seed, int | np.integer) or seed < 0:
         raise InputError(f"seed: expected an integer >= 0, got {seed}")
     check_sources(susceptibility)
