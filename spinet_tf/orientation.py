@@ -15,6 +15,8 @@ from nibabel.orientations import (
     ornt_transform,
 )
 
+from spinet_tf.scan_geometry import check_scan
+
 CANONICAL = axcodes2ornt("RAS")
 
 
@@ -75,7 +77,11 @@ def reconstruct_in_canonical_axes(
 
     Returns:
         A `Reconstruction` with its maps in the stored axes.
+
+    Raises:
+        InputError: an argument is something else.
     """
+    check_scan(local_field, mask, voxel_size, b0_direction)
     axes = CanonicalAxes(affine)
     result = solve(
         axes.turn(local_field),

@@ -1,16 +1,20 @@
 """What the library's callers give for a scan is checked, as files are."""
 
+import functools
+
 import numpy as np
 import pytest
 
 from spinet_tf import SpiNetQSM
 from spinet_tf.classical import tkd
 from spinet_tf.errors import InputError
+from spinet_tf.orientation import reconstruct_in_canonical_axes
 from spinet_tf.reconstruct import Reconstructor, reconstruct_classical
 from spinet_tf.simulate import simulate_field
 
 SIZE = (8, 7, 9)
 B0 = (0.0, 0.0, 1.0)
+AFFINE = np.diag([-1.0, 1.0, 2.0, 1.0])
 
 
 def scan():
@@ -26,13 +30,14 @@ def network():
     return Reconstructor(SpiNetQSM(filters=2, blocks=1, unrolls=1))
 
 
-@pytest.fixture(params=["network", "classical", "simulate"])
+@pytest.fixture(params=["network", "classical", "simulate", "turned"])
 def solve(request, network):
     """A front end with a scan's values for arguments."""
     called = {
         "network": network,
         "classical": lambda *scan: reconstruct_classical(tkd, *scan),
         "simulate": simulate_field,
+        "turned": functools.partial(reconstruct_in_canonical_axes, network, AFFINE),
     }[request.param]
     return lambda **scan: called(*scan.values())
 
