@@ -101,8 +101,6 @@ def test_a_histogram_is_of_the_voxels_inside(monkeypatch):
 
 
 def test_no_two_lines_of_a_histogram_look_alike():
-    from spinet_tf.report_figures import histogram
-
     chi = np.random.default_rng(0).standard_normal((4, 4, 4))
     maps = {f"{number}": chi for number in range(25)}
     (axes,) = histogram(maps, np.ones(chi.shape)).axes
