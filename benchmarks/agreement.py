@@ -10,6 +10,7 @@ from pathlib import Path
 
 from absl import flags
 
+from spinet_cli.path_flags import define_path
 from spinet_cli.script import run_script
 
 SETTINGS = {
@@ -19,7 +20,7 @@ SETTINGS = {
 
 
 def define_flags():
-    flags.DEFINE_string("reference_dir", "../shared/reference", "The authors' files.")
+    define_path("reference_dir", "../shared/reference", "The authors' files.")
     flags.DEFINE_bool("invivo", False, "Reconstruct the whole scan too: minutes.")
 
 

@@ -22,6 +22,7 @@ from absl import flags
 
 from benchmarks.list_flags import expect_numbers
 from benchmarks.scans import digital_scan
+from spinet_cli.path_flags import define_path
 from spinet_cli.script import run_script
 
 VOXEL_SIZE = (1.0, 0.9, 1.6)
@@ -43,7 +44,7 @@ class Artefact(NamedTuple):
 
 
 def define_flags():
-    flags.DEFINE_string("model", None, "A .keras model; default: the shipped one.")
+    define_path("model", None, "A .keras model; default: the shipped one.")
     flags.DEFINE_list("sizes", "64,160", "Voxels along each axis.")
     expect_numbers("sizes", 8)
     flags.DEFINE_integer("runs", 3, "Timed runs of each.", lower_bound=1)

@@ -12,13 +12,14 @@ from absl import flags
 
 from benchmarks.list_flags import expect_numbers
 from datasets.loading import load_dataset
+from spinet_cli.path_flags import define_path
 from spinet_cli.script import run_script
 
 
 def define_flags():
-    flags.DEFINE_string("model", None, "A .keras model; default: the shipped one.")
-    flags.DEFINE_string("dataset", "qsm_brain/heads", "Synthetic heads, name/config.")
-    flags.DEFINE_string("data_dir", "data", "Folder the data set is built in.")
+    define_path("model", None, "A .keras model; default: the shipped one.")
+    define_path("dataset", "qsm_brain/heads", "Synthetic heads, name/config.")
+    define_path("data_dir", "data", "Folder the data set is built in.")
     flags.DEFINE_integer("tuning_heads", 3, "Validation heads to tune on.", 1)
     flags.DEFINE_integer("heads", 20, "Test heads.", lower_bound=1)
     flags.DEFINE_list("noise", "0.001,0.002,0.004", "Field noise [ppm].")

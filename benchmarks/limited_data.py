@@ -12,9 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from absl import flags
-
 from datasets.loading import load_dataset
+from spinet_cli.path_flags import define_path
 from spinet_cli.script import run_script
 
 METHODS = {
@@ -30,9 +29,9 @@ HIGHEST_BAR = 100  # [%]
 
 
 def define_flags():
-    flags.DEFINE_string("run_dir", "runs/limited_data", "Folder of the trainings.")
-    flags.DEFINE_string("data_dir", "data", "Folder the data set is built in.")
-    flags.DEFINE_string("figure", "limited_data.png", "Picture to write.")
+    define_path("run_dir", "runs/limited_data", "Folder of the trainings.")
+    define_path("data_dir", "data", "Folder the data set is built in.")
+    define_path("figure", "limited_data.png", "Picture to write.")
 
 
 def run_training(folder, words):

@@ -17,6 +17,7 @@ from absl import flags
 
 from benchmarks.limited_data import run_training
 from datasets.loading import load_dataset
+from spinet_cli.path_flags import define_path
 from spinet_cli.script import run_script
 
 HEADS, NOISE = "qsm_brain/heads_small", 0.001
@@ -29,8 +30,8 @@ SHARES = {"simulated": 1e-6, "measured": 1}
 
 
 def define_flags():
-    flags.DEFINE_string("run_dir", "runs/measured_fields", "Folder of it all.")
-    flags.DEFINE_string("data_dir", "data", "Folder the heads are built in.")
+    define_path("run_dir", "runs/measured_fields", "Folder of it all.")
+    define_path("data_dir", "data", "Folder the heads are built in.")
     flags.DEFINE_integer("steps", 300, "Of each training.", lower_bound=1)
 
 

@@ -19,6 +19,7 @@ from absl import flags
 
 from benchmarks.list_flags import expect_words
 from spinet_cli.arguments_scan import PRECISIONS
+from spinet_cli.path_flags import define_path
 from spinet_cli.script import run_script
 
 START, END = "reconstruction begins", "reconstruction took"
@@ -137,7 +138,7 @@ def define_flags():
     flags.DEFINE_integer("size", 96, "Voxels along a side of the digital head.", 16)
     flags.DEFINE_list("precision", "float32,bfloat16", "Of the CNN.")
     expect_words("precision", PRECISIONS)
-    flags.DEFINE_string("model", None, "A .keras model, or paper; default: shipped.")
+    define_path("model", None, "A .keras model, or paper; default: shipped.")
     flags.DEFINE_bool("whole_volume", False, "Run the CNN on all voxels.")
 
 

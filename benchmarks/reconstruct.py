@@ -25,6 +25,7 @@ from benchmarks.list_flags import expect_numbers, expect_words
 from benchmarks.reconstruction_times import Configuration, measure
 from benchmarks.scans import simulate_scan
 from spinet_cli.arguments_scan import PRECISIONS
+from spinet_cli.path_flags import define_path
 from spinet_cli.script import run_script
 
 
@@ -40,11 +41,11 @@ def define_flags():
     expect_numbers("sizes", 8)
     flags.DEFINE_list("precision", "float32,bfloat16", "Of the CNN.")
     expect_words("precision", PRECISIONS)
-    flags.DEFINE_string("model", None, "A .keras model, or paper; default: shipped.")
-    flags.DEFINE_string(
+    define_path("model", None, "A .keras model, or paper; default: shipped.")
+    define_path(
         "field", None, "Local field [ppm], NIfTI, instead of simulated volumes."
     )
-    flags.DEFINE_string("mask", None, "Brain mask that goes with --field, NIfTI.")
+    define_path("mask", None, "Brain mask that goes with --field, NIfTI.")
     flags.DEFINE_float("memory_limit", None, "GB that a reconstruction may take.")
     flags.DEFINE_bool("whole_volume", False, "Compare with the CNN on all voxels.")
     flags.DEFINE_integer("repeats", 3, "Runs to take the fastest of.", lower_bound=1)

@@ -11,9 +11,8 @@ import functools
 from pathlib import Path
 from unittest import mock
 
-from absl import flags
-
 from benchmarks.agreement import golden_problem, load_reference, relative_error
+from spinet_cli.path_flags import define_path
 from spinet_cli.script import run_script
 
 TOLERANCES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
@@ -26,7 +25,7 @@ CHOICES = {
 
 
 def define_flags():
-    flags.DEFINE_string("reference_dir", "../shared/reference", "The authors' files.")
+    define_path("reference_dir", "../shared/reference", "The authors' files.")
 
 
 def golden_systems(model, golden):

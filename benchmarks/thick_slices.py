@@ -15,13 +15,14 @@ import numpy as np
 from absl import flags
 
 from benchmarks.list_flags import expect_numbers
+from spinet_cli.path_flags import define_path
 from spinet_cli.script import run_script
 
 
 def define_flags():
-    flags.DEFINE_string("model", None, "A .keras model; default: the shipped one.")
-    flags.DEFINE_string("field", None, "Local field [ppm], NIfTI, B0 as in its affine.")
-    flags.DEFINE_string("mask", None, "Brain mask that goes with --field, NIfTI.")
+    define_path("model", None, "A .keras model; default: the shipped one.")
+    define_path("field", None, "Local field [ppm], NIfTI, B0 as in its affine.")
+    define_path("mask", None, "Brain mask that goes with --field, NIfTI.")
     flags.DEFINE_list("parts", "2,3,4", "Slices to make one of.")
     expect_numbers("parts", 1)
     flags.DEFINE_float("noise", 0.002, "Of the digital head's thick slices [ppm].", 0.0)

@@ -9,6 +9,7 @@ import numpy as np
 from absl import flags
 
 from datasets.qsm_brain.brain import Brain, random_head, random_patch
+from spinet_cli.path_flags import define_path
 from spinet_cli.script import run_script
 
 DRAW = {"patch": random_patch, "head": random_head}
@@ -19,7 +20,7 @@ LEAST_SIZE = 16
 
 def define_flags():
     """Define the script's flags."""
-    flags.DEFINE_string("output", "montage.png", "PNG to write.")
+    define_path("output", "montage.png", "PNG to write.")
     flags.DEFINE_enum("kind", "patch", list(DRAW), "What to draw.")
     flags.DEFINE_integer("size", 64, "Voxels along each axis.", LEAST_SIZE)
     flags.DEFINE_integer("count", 24, "Examples to draw.", 1)
