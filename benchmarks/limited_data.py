@@ -31,7 +31,7 @@ HIGHEST_BAR = 100  # [%]
 def define_flags():
     define_path("run_dir", "runs/limited_data", "Folder of the trainings.")
     define_path("data_dir", "data", "Folder the data set is built in.")
-    define_path("figure", "limited_data.png", "Picture to write.")
+    define_path("figure", "limited_data.png", "PNG to write.")
 
 
 def run_training(folder, words):
@@ -79,6 +79,8 @@ def draw(path, results):
     import numpy as np
     from matplotlib.figure import Figure
 
+    from spinet_tf.atomic_write import atomic_path
+
     figure = Figure(figsize=(4.2 * len(NOISES), 3.2), layout="constrained")
     panels = figure.subplots(1, len(NOISES), sharey=True)
     at = np.arange(len(METHODS))
@@ -92,10 +94,14 @@ def draw(path, results):
         panel.set_title(f"field noise {noise:g} ppm")
     panels[0].set_ylabel("NRMSE, demeaned [%]")
     panels[0].legend(loc="upper left")
-    figure.savefig(path, dpi=110)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=110, format="png")
 
 
 def main(options):
+    from spinet_tf.atomic_write import check_writable
+
+    check_writable(options.figure)
     results = {}
     for amount in AMOUNTS:
         for method in METHODS:
