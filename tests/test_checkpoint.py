@@ -82,6 +82,12 @@ def test_a_checkpoint_that_is_written_again_stays(tmp_path):
         assert [path.name for path in tmp_path.iterdir()] == ["epoch-1.npz"]
 
 
+def test_a_checkpoint_that_cannot_be_opened_is_not_called_damaged(tmp_path):
+    (tmp_path / "epoch-1.npz").mkdir()
+    with pytest.raises(IsADirectoryError, match="epoch-1.npz"):
+        Checkpoint(tmp_path).restore(dense())
+
+
 def test_an_empty_checkpoint(tmp_path):
     (tmp_path / "epoch-1.npz").touch()
     with pytest.raises(InputError, match="epoch-1.npz: damaged"):

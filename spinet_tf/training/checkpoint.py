@@ -15,6 +15,7 @@ from spinet_tf.errors import InputError
 IDENTITY = "identity"
 BEFORE = {"measured_fields": 0.0, "strong_sources": 0.0}
 """What a checkpoint was made with that does not tell it."""
+_DAMAGED = (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
 PATTERN = re.compile(r"epoch-(\d+)\.npz")
 
 
@@ -64,6 +65,7 @@ class Checkpoint(keras.callbacks.Callback):
 
         Raises:
             InputError: the checkpoint is damaged or of another training.
+            OSError: it cannot be opened.
         """
         files = self._files()
         if not files:
@@ -71,13 +73,14 @@ class Checkpoint(keras.callbacks.Callback):
         completed = max(files)
         state = training_state(model)
         path = files[completed]
-        try:
-            with open(path, "rb") as stream, np.load(stream) as file:
-                identity = json.loads(str(file[IDENTITY]))
-                names = [name for name in file.files if name != IDENTITY]
-                values = [file[name] for name in names]
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise InputError(f"{path}: damaged or not a checkpoint") from error
+        with open(path, "rb") as stream:  # one that cannot be opened is not damaged
+            try:
+                with np.load(stream) as file:
+                    identity = json.loads(str(file[IDENTITY]))
+                    names = [name for name in file.files if name != IDENTITY]
+                    values = [file[name] for name in names]
+            except _DAMAGED as error:
+                raise InputError(f"{path}: damaged or not a checkpoint") from error
         before = {k: v for k, v in BEFORE.items() if k in self.identity}
         for name, old in (before | identity).items():  # it may not tell all
             new = self.identity.get(name)

@@ -133,6 +133,7 @@ def train(
             training or beyond the recipe's steps, another training runs in the folder,
             another process has another task, or the batch cannot be shared by the
             replicas or is of volumes of unlike sizes.
+        OSError: the checkpoint cannot be opened.
         FloatingPointError: the loss or a weight became NaN or infinite; the last good
             checkpoint stays.
     """
