@@ -27,7 +27,7 @@ from spinet_cli.termination import (
 )
 
 FAILED = 1
-DAMAGE = "corrupted|truncated|No such file"
+DAMAGE = "corrupted|truncated|No such file|Permission denied"
 COLLECTIVE = "Collective ops is aborted by: (.*)"
 # What this module adopts is the script's: `--help` lists the flags of the script.
 flags.disclaim_key_flags()
@@ -120,7 +120,7 @@ def _run_and_tell(run):
         damage = _damage(error)
         if damage is None:
             raise
-        _stop(f"a data set is damaged or incomplete: {damage}", BAD_INPUT)
+        _stop(f"a data set is damaged, incomplete or not readable: {damage}", BAD_INPUT)
 
 
 def _run_until_asked_to_end(run):
@@ -148,10 +148,11 @@ def _why_processes_parted(error):
 
 
 def _damage(error):
-    """What TensorFlow says of a file that is damaged or missing; None of all else."""
+    """What TensorFlow says of a file that cannot be read; None of all else."""
     import tensorflow as tf
 
-    if not isinstance(error, tf.errors.DataLossError | tf.errors.NotFoundError):
+    lost = tf.errors.DataLossError | tf.errors.NotFoundError
+    if not isinstance(error, lost | tf.errors.PermissionDeniedError):
         return None
     lines = error.message.split("\n")
     return next((line for line in lines if re.search(DAMAGE, line)), None)

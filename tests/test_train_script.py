@@ -140,6 +140,7 @@ def failing(error):
     return run_here("x.py", lambda: None, fail)
 
 
+UNREADABLE = "a data set is damaged, incomplete or not readable"
 PARTED = (
     "another process of this training ended, cannot be reached or has other flags ({});"
     " start all of them again with the same flags"
@@ -157,15 +158,19 @@ PARTED = (
         ),
         (
             tf.errors.DataLossError(None, None, "truncated record"),
-            *(2, "a data set is damaged or incomplete: truncated record"),
+            *(2, f"{UNREADABLE}: truncated record"),
         ),
         (  # as Keras tells it
             tf.errors.DataLossError(None, None, "Graph execution\n\ncorrupted at 3"),
-            *(2, "a data set is damaged or incomplete: corrupted at 3"),
+            *(2, f"{UNREADABLE}: corrupted at 3"),
         ),
         (
             tf.errors.NotFoundError(None, None, "x; No such file"),
-            *(2, "a data set is damaged or incomplete: x; No such file"),
+            *(2, f"{UNREADABLE}: x; No such file"),
+        ),
+        (
+            tf.errors.PermissionDeniedError(None, None, "x; Permission denied"),
+            *(2, f"{UNREADABLE}: x; Permission denied"),
         ),
         (
             tf.errors.UnavailableError(None, None, "Socket closed\n\n"),
