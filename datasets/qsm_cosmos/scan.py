@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from spinet_tf.dipole_operator import field_of
 from spinet_tf.errors import InputError
 from spinet_tf.field_units import FieldUnits, check_units, ppm_per_unit
 from spinet_tf.scan_geometry import check_voxel_size
@@ -11,6 +12,8 @@ from spinet_tf.volume import Volume, check_field, check_same_grids
 
 # ppm; the standard deviation of a COSMOS map in the brain is about 0.03.
 SMALLEST_SPREAD, LARGEST_SPREAD = 0.003, 0.3
+# Of an in vivo scan it is 0.9, and -0.4 or -0.5 with B0 along another axis.
+LEAST_CORRELATION = 0.1
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -81,6 +84,30 @@ def make_scan(
         voxel_size=np.array(check_voxel_size(voxel_size, local_field.name), np.float32),
         b0_direction=np.array(b0_direction, np.float32),
     )
+
+
+def check_agreement(scan: Scan) -> None:
+    """Checks that the local field is like that of the map.
+
+    It is not where one has the wrong sign or its axes in another order, or where the B0
+    direction is wrong.
+
+    Args:
+        scan: the scan.
+
+    Raises:
+        InputError: if the correlation of the two fields in the mask is too small.
+    """
+    expected = field_of(scan.susceptibility, scan.voxel_size, scan.b0_direction)
+    fields = [field[scan.mask] for field in (scan.local_field, expected)]
+    correlation = np.corrcoef(fields)[0, 1]
+    if correlation < LEAST_CORRELATION:
+        b0_direction = ", ".join(f"{part:.3g}" for part in scan.b0_direction)
+        raise InputError(
+            f"the local field has a correlation of {correlation:.2f} with that of the"
+            f" map, expected at least {LEAST_CORRELATION}; is the sign or the order of"
+            f" axes of one wrong, or the B0 direction, {b0_direction}?"
+        )
 
 
 def without_mean(susceptibility: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from spinet_tf.errors import InputError, ListedErrors
 
 from .mat_layout import MatFolder, MatScan, mat_files, warn_of_assumed_geometry
 from .nifti_layout import NiftiFolder, NiftiScan
-from .scan import Scan
+from .scan import Scan, check_agreement
 
 
 def open_folder(
@@ -108,6 +108,7 @@ def _checked(scan: NiftiScan | MatScan, check: Callable[[Scan], object]) -> Scan
     content = scan.read()
     try:
         check(content)
+        check_agreement(content)
     except InputError as error:
         raise InputError(f"{scan.name}: {error}") from error
     return content

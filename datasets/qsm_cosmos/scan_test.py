@@ -78,3 +78,20 @@ def test_a_map_whose_contrast_is_none_of_a_brain(factor):
             Volume(np.ones(chi.shape, bool), None, "mask"),
             *((1, 1, 1), (0, 0, 1), FieldUnits()),
         )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("phs", -mat_arrays(SUBJECTS[2], "sub-03")["phs"]),
+        ("cos", np.flip(mat_arrays(SUBJECTS[2], "sub-03")["cos"])),
+        ("B0_dir", (1, 0, 0)),
+    ],
+)
+def test_a_field_that_is_not_of_the_map(name, value, tmp_path):
+    scans = write_mat_layout(tmp_path / "mat")
+    changed = {**mat_arrays(SUBJECTS[2], "sub-03"), name: value}
+    write_v5(scans / "sub-03.mat", **changed)
+    folder = MatFolder(scans, (1, 1, 1), (0, 0, 1))
+    with pytest.raises(InputError, match="sub-03: the local field has a correlation"):
+        checked_scans(folder, {"train": ["sub-01", "sub-03"]}, bool)
