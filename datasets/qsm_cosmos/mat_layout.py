@@ -12,7 +12,7 @@ from spinet_tf.errors import InputError
 from spinet_tf.field_units import FieldUnits
 from spinet_tf.matlab import read_numbers
 from spinet_tf.nifti import read_mask, read_volume
-from spinet_tf.scan_geometry import normalise_b0_direction
+from spinet_tf.scan_geometry import check_voxel_size, normalise_b0_direction
 
 from .scan import Scan, make_scan
 
@@ -58,12 +58,13 @@ class MatScan:
         field = read_volume(f"{self.path}:phs")
         susceptibility = read_volume(f"{self.path}:cos")
         mask = read_mask(f"{self.path}:msk")
+        voxel_size = self.told_voxel_size or self.voxel_size
         b0_direction = self.told_b0_direction or self.b0_direction
         return make_scan(
             susceptibility=susceptibility,
             local_field=field,
             mask=mask,
-            voxel_size=self.told_voxel_size or self.voxel_size,
+            voxel_size=check_voxel_size(voxel_size, f"{self.path}:voxel_size"),
             b0_direction=normalise_b0_direction(b0_direction, f"{self.path}:B0_dir"),
             units=FieldUnits("ppm"),
         )

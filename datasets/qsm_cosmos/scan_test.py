@@ -95,3 +95,13 @@ def test_a_field_that_is_not_of_the_map(name, value, tmp_path):
     folder = MatFolder(scans, (1, 1, 1), (0, 0, 1))
     with pytest.raises(InputError, match="sub-03: the local field has a correlation"):
         checked_scans(folder, {"train": ["sub-01", "sub-03"]}, bool)
+
+
+def test_a_voxel_size_of_none_is_told_by_its_name(tmp_path):
+    arrays = {**mat_arrays(SUBJECTS[2], "sub-03"), "voxel_size": (1, 1, 0)}
+    write_v5(tmp_path / "sub-03.mat", **arrays)
+    (scan,) = MatFolder(tmp_path, (1, 1, 1), (0, 0, 1)).scans("sub-03")
+    with pytest.raises(
+        InputError, match=r"sub-03\.mat:voxel_size: expected three edges"
+    ):
+        scan.read()
