@@ -10,7 +10,7 @@ import numpy as np
 
 from spinet_cli.scan_task import without_suffix
 from spinet_tf.errors import InputError
-from spinet_tf.field_sidecar import direction_in, read_json_object
+from spinet_tf.field_sidecar import direction_in, read_metadata
 from spinet_tf.field_units import UNITS
 
 LARGEST_ANGLE = 1.0
@@ -72,5 +72,5 @@ def _beside(field):
     path = Path(f"{stem}.json")
     if stem != field and os.path.isfile(path):
         with contextlib.suppress(InputError):
-            return path, read_json_object(path)
+            return path, read_metadata(path)
     return path, {}

@@ -82,14 +82,14 @@ def made_folder(path: str | os.PathLike, parents: bool = False) -> Iterator[Path
     path = Path(path)
     new = [folder for folder in (path, *path.parents) if not os.path.isdir(folder)]
     try:
-        path.mkdir(parents=parents, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be made, {error.strerror}") from error
-    try:
+        try:
+            path.mkdir(parents=parents, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be made, {error.strerror}") from error
         yield path
     except BaseException:
-        with contextlib.suppress(OSError):
-            for folder in new:  # from the innermost on
+        for folder in new:  # from the innermost on
+            with contextlib.suppress(OSError):
                 folder.rmdir()
         raise
 

@@ -75,9 +75,15 @@ def not_taken(kind: str, subject: str, paths: list[Path]) -> str:
         for path in paths
         if kind.lower() in path.name.lower()
         and path.name.endswith(NIFTI_SUFFIXES)
-        and f"sub-{subject}" in (path.name.split("_")[0], *path.parent.parts)
+        and _nearest_subject(path) == f"sub-{subject}"
     )
     return f"; not taken: {', '.join(names[:LISTED])}" if names else ""
+
+
+def _nearest_subject(path: Path) -> str | None:
+    """What begins with sub- in a file's name or, nearest to it, in its folders'."""
+    parts = path.name.split("_")[0], *reversed(path.parent.parts)
+    return next((part for part in parts if part.startswith("sub-")), None)
 
 
 def _session(folder: Path) -> tuple[str, str] | None:

@@ -79,7 +79,7 @@ def reconstruct_in_canonical_axes(
         A `Reconstruction` with its maps in the stored axes.
 
     Raises:
-        InputError: an argument is something else.
+        InputError: what the scan is made of, other than the affine, is something else.
     """
     check_scan(local_field, mask, voxel_size, b0_direction)
     axes = CanonicalAxes(affine)

@@ -14,8 +14,9 @@ DIAMAGNETIC = 0.6  # how many of them
 def strong_source(mask, voxel_size, seeds):
     """A rough ellipsoid of uneven strength, somewhere in the mask.
 
-    Radius and strength are drawn uniformly in their logarithms; the source is up to a
-    quarter of its strength uneven.
+    Radius and strength are drawn uniformly in their logarithms. The semi-axes vary
+    around the radius by a quarter, and the susceptibility in the source around the
+    strength by up to a quarter (standard deviations).
 
     Args:
         mask: float32 `(x, y, z)`, 0 or 1.
@@ -41,10 +42,11 @@ def strong_source(mask, voxel_size, seeds):
     offset = tf.stack(tf.meshgrid(*positions, indexing="ij"), axis=-1)
     turn, _ = tf.linalg.qr(seeds.normal((3, 3)))
     distance = tf.norm(tf.linalg.matmul(offset, turn) / semi_axes, axis=-1)
-    rough = smooth_noise(seeds, shape, tf.maximum(1.5, 0.6 * radius))
+    edge = tf.reduce_mean(voxel_size)
+    rough = smooth_noise(seeds, shape, tf.maximum(1.5, 0.6 * radius / edge))
     distance *= 1 + seeds.uniform(0.0, 0.2) * rough
     # The border is one voxel wide.
-    fraction = (1 - distance) * radius / tf.reduce_mean(voxel_size) + 0.5
+    fraction = (1 - distance) * radius / edge + 0.5
     uneven = 1 + seeds.uniform(0.0, 0.25) * smooth_noise(seeds, shape, 1.5)
     return strength * uneven, tf.clip_by_value(fraction, 0, 1) * mask
 

@@ -148,6 +148,15 @@ def test_a_new_folder_goes_with_a_failure(tmp_path):
         pytest.fail("the block ran")
 
 
+def test_a_folder_that_cannot_be_made_leaves_none_above_it(tmp_path):
+    with (
+        pytest.raises(InputError, match="cannot be made, File name too long"),
+        made_folder(tmp_path / "a" / "b" / (300 * "n"), parents=True),
+    ):
+        pytest.fail("the block ran")
+    assert os.listdir(tmp_path) == []
+
+
 def test_json_is_strict(tmp_path):
     content = {"a": [1, math.nan, (math.inf, "χ")], "b": {"c": -math.inf, "d": None}}
     write_json(tmp_path / "a.json", content)

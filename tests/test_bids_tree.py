@@ -64,6 +64,7 @@ def test_which_mask_goes_first(tmp_path, masks, first):
             ": sub-1_mask_a.nii, sub-1_mask_b.nii, sub-1_mask_c.nii",
         ),
         (["sub-2/sub-2_mask.nii", "sub-1/sub-1_mask.json", "sub-10_mask.nii"], ""),
+        (["sub-1/sub-2/Mask.nii"], ""),
     ],
 )
 def test_masks_that_are_not_taken_are_named(tmp_path, masks, told):

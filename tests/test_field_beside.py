@@ -53,6 +53,7 @@ def test_another_direction_is_told_if_it_would_be_used(reconstruct, tmp_path):
         " --b0-dir=0,0,1\n"
     )
     assert "--b0-dir=0,0,1" in reconstruct('{"B0_dir": [0, 0, 1]}')
+    assert "--b0-dir=0,0,1" in reconstruct('{"B0Direction": null, "B0_dir": [0, 0, 1]}')
     assert reconstruct('{"B0Direction": [0, 0, 1]}', b0_dir="0,1,0") == ""
 
 

@@ -113,3 +113,11 @@ def test_validation_has_none_and_measured_fields_have_none():
     given = one | {k: tf.cast(v, tf.float32) for k, v in measured.items()}
     _, truth = make_example(given, NONE, seed, True, 1.0, strong_sources=1.0)
     assert np.ptp(truth) < 0.2
+    mixed = []
+    for number in range(20):
+        seed = tf.constant([number, 0], tf.int64)
+        inputs, truth = make_example(given, NONE, seed, True, 0.5, strong_sources=1.0)
+        is_measured = np.unique(inputs["local_field"]).size == 2
+        assert is_measured == (np.ptp(truth) < 0.2)
+        mixed.append(is_measured)
+    assert 0 < sum(mixed) < 20

@@ -100,8 +100,9 @@ def check_agreement(scan: Scan) -> None:
     """
     expected = field_of(scan.susceptibility, scan.voxel_size, scan.b0_direction)
     fields = [field[scan.mask] for field in (scan.local_field, expected)]
-    correlation = np.corrcoef(fields)[0, 1]
-    if correlation < LEAST_CORRELATION:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        correlation = np.corrcoef(fields)[0, 1]  # NaN if one is constant
+    if not correlation >= LEAST_CORRELATION:
         b0_direction = ", ".join(f"{part:.3g}" for part in scan.b0_direction)
         raise InputError(
             f"the local field has a correlation of {correlation:.2f} with that of the"
