@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from benchmarks.strong_sources import CENTRE, with_ball
 from spinet_tf.dipole_kernel import dipole_kernel
 from spinet_tf.field_simulation import Seeds, convolve
 from spinet_tf.input_pipeline import training_stream
@@ -76,6 +77,18 @@ def test_the_map_stays_masked_and_of_zero_mean():
     same, white_matter = with_strong_source(*given, 0.0, seeds(0))
     np.testing.assert_allclose(same, one["susceptibility"], atol=1e-7)
     np.testing.assert_array_equal(white_matter, mask)
+
+
+def test_the_ball_of_the_benchmark():
+    flat = np.full((96, 112, 80), 0.5, np.float32)
+    chi, away = with_ball(flat, -1, 5)
+    volume = np.sum(chi - flat) / -1.5
+    np.testing.assert_allclose(volume, 4 / 3 * np.pi * 5**3, rtol=0.02)
+    assert chi[CENTRE] == -1
+    assert np.all(chi[away] == 0.5)
+    np.testing.assert_allclose(np.sum(~away), 4 / 3 * np.pi * 7**3, rtol=0.05)
+    same, _ = with_ball(flat, 0, 0)
+    np.testing.assert_array_equal(same, flat)
 
 
 def test_an_empty_mask_stays_empty():

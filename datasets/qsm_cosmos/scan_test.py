@@ -86,6 +86,7 @@ def test_a_map_whose_contrast_is_none_of_a_brain(factor):
         ("phs", -mat_arrays(SUBJECTS[2], "sub-03")["phs"]),
         ("cos", np.flip(mat_arrays(SUBJECTS[2], "sub-03")["cos"])),
         ("B0_dir", (1, 0, 0)),
+        ("phs", np.full_like(mat_arrays(SUBJECTS[2], "sub-03")["phs"], 0.01)),
     ],
 )
 def test_a_field_that_is_not_of_the_map(name, value, tmp_path):
