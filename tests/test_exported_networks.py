@@ -1,5 +1,6 @@
 """The networks that people will export: the shipped one and the authors'."""
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -18,6 +19,9 @@ def check_saved_model(model, tmp_path):
     signature = tf.saved_model.load(str(folder)).signatures["serving_default"]
     for size in ((48, 40, 32), (33, 47, 29)):
         inputs = request(size)
+        # Noise of 0.02 ppm is far from any scan: solves end unfinished, and what they
+        # come to then depends on rounding.
+        inputs["local_field"] *= np.float32(0.1)
         found = signature(**inputs)["susceptibility"].numpy()
         assert relative_error(found, in_keras(model, inputs)) <= 1e-5
 
