@@ -59,12 +59,13 @@ class MatScan:
         susceptibility = read_volume(f"{self.path}:cos")
         mask = read_mask(f"{self.path}:msk")
         voxel_size = self.told_voxel_size or self.voxel_size
+        where = f"{self.path}:" if self.told_voxel_size else ""
         b0_direction = self.told_b0_direction or self.b0_direction
         return make_scan(
             susceptibility=susceptibility,
             local_field=field,
             mask=mask,
-            voxel_size=check_voxel_size(voxel_size, f"{self.path}:voxel_size"),
+            voxel_size=check_voxel_size(voxel_size, f"{where}voxel_size"),
             b0_direction=normalise_b0_direction(b0_direction, f"{self.path}:B0_dir"),
             units=FieldUnits("ppm"),
         )

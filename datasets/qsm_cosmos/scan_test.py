@@ -106,3 +106,8 @@ def test_a_voxel_size_of_none_is_told_by_its_name(tmp_path):
         InputError, match=r"sub-03\.mat:voxel_size: expected three edges"
     ):
         scan.read()
+    del arrays["voxel_size"]
+    write_v5(tmp_path / "sub-03.mat", **arrays)
+    (scan,) = MatFolder(tmp_path, (1, 1, 0), (0, 0, 1)).scans("sub-03")
+    with pytest.raises(InputError, match="^voxel_size: expected three edges"):
+        scan.read()
